@@ -1,0 +1,15 @@
+/* common/log.h - messages to people, on standard error, as "newspub: ...".
+ *
+ * Only main.c and the loop print. Whatever a message quotes passes text_clean() first, so hostile
+ * input cannot write to the terminal through an error. One write(2) a line. Threads: any. */
+#ifndef NEWS_LOG_H
+#define NEWS_LOG_H
+
+#include <stdbool.h>
+
+void log_init(const char *program, bool verbose);
+__attribute__((format(printf, 1, 2))) void log_error(const char *format, ...);
+/* Only with --verbose. */
+__attribute__((format(printf, 1, 2))) void log_note(const char *format, ...);
+
+#endif
