@@ -23,7 +23,7 @@ struct draft_subject {
     const char *code; /* the scheme's own term, becomes `literal` when it differs from name */
 };
 
-struct draft_media { /* enclosures, media:content, images: become renditions */
+struct draft_media {  /* enclosures, media:content, images: become renditions */
     const char *name; /* "enclosure", "image", "thumbnail", "video", "audio" */
     const char *href; /* absolute http(s) */
     const char *content_type;
@@ -43,18 +43,18 @@ struct draft {
     const char *body_html; /* the full text as it came, when it came with markup */
     const char *by;
     const char *located;
-    const char *language;    /* BCP 47 in its customary case: "de-AT" */
-    const char *source;      /* who says so: the feed's title */
-    const char *source_uri;  /* the feed's own page or id, absolute URI */
+    const char *language;   /* BCP 47 in its customary case: "de-AT" */
+    const char *source;     /* who says so: the feed's title */
+    const char *source_uri; /* the feed's own page or id, absolute URI */
     const char *copyright;
     const char *ed_note;
-    const char *version;     /* decimal; NULL is "1" */
-    const char *pub_status;  /* NULL is "usable" */
-    int64_t published_ms;    /* DATE_UNKNOWN: the time it was first seen, now_ms */
-    int64_t updated_ms;      /* DATE_UNKNOWN: as published */
-    int64_t embargoed_ms;    /* DATE_UNKNOWN: none */
-    int64_t expires_ms;      /* DATE_UNKNOWN: none */
-    int urgency;             /* 0 unknown, else 1..9 */
+    const char *version;    /* decimal; NULL is "1" */
+    const char *pub_status; /* NULL is "usable" */
+    int64_t published_ms;   /* DATE_UNKNOWN: the time it was first seen, now_ms */
+    int64_t updated_ms;     /* DATE_UNKNOWN: as published */
+    int64_t embargoed_ms;   /* DATE_UNKNOWN: none */
+    int64_t expires_ms;     /* DATE_UNKNOWN: none */
+    int urgency;            /* 0 unknown, else 1..9 */
     struct draft_subject subjects[DRAFT_SUBJECTS];
     size_t subject_count;
     struct draft_media media[DRAFT_MEDIA];
