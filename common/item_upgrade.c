@@ -5,6 +5,7 @@
  * every name is looked up in the table regardless of case, then among the few real renamings. What
  * has no place in 3.1 keeps its name, and the check refuses it. */
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -33,6 +34,7 @@ static const struct renaming {
     const char *in; /* the property whose objects have it; NULL: the item itself */
     const char *old, *now;
 } renamings[] = {
+    {NULL, "$standard", "standard"},
     {NULL, "byline", "by"},
     {NULL, "embargoed", "embargoedUntil"},
     {NULL, "person", "people"},
@@ -114,7 +116,7 @@ static void add_text(json_t *item, const char *array, const char *suffix, json_t
 
 /* ---- what agencies add to 1.x and 2.x, and where 3.1 can keep it ---- */
 
-static void add_alt_id(json_t *item, const char *role, json_t *value)
+static void add_alt_id(json_t *item, const char *role, const json_t *value)
 {
     char number[32];
     const char *text = json_string_value(value);
@@ -125,6 +127,21 @@ static void add_alt_id(json_t *item, const char *role, json_t *value)
     if (text)
         json_array_append_new(array_in(item, "altIds"),
                               json_pack("{s:s, s:s}", "role", role, "value", text));
+}
+
+/* A string or number, or several of them, or of {"code":...} and {"name":...}. */
+static void add_alt_ids(json_t *item, const char *role, json_t *value)
+{
+    if (json_is_object(value)) {
+        json_t *code = json_object_get(value, "code");
+        add_alt_id(item, role, code ? code : json_object_get(value, "name"));
+    } else if (json_is_array(value)) {
+        for (size_t i = 0; i < json_array_size(value); i++)
+            if (!json_is_array(json_array_get(value, i)))
+                add_alt_ids(item, role, json_array_get(value, i));
+    } else {
+        add_alt_id(item, role, value);
+    }
 }
 
 static void add_keywords(json_t *item, json_t *value)
@@ -148,12 +165,10 @@ static void add_evolved_from(json_t *item, json_t *value)
 /* True when name was one of those, and is dealt with. */
 static bool add_extra(json_t *item, const char *name, json_t *value)
 {
-    static const char *const ids[] = {"guid", "priority", "mimetype", NULL};
-    for (const char *const *id = ids; *id; id++)
-        if (strcasecmp(name, *id) == 0 && !json_is_object(value) && !json_is_array(value)) {
-            add_alt_id(item, *id, value);
-            return true;
-        }
+    static const char *const ids[] = {"guid",   "priority",  "mimetype", "service",
+                                      "signal", "charcount", "wordcount"};
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        if (strcasecmp(name, ids[i]) == 0) return add_alt_ids(item, ids[i], value), true;
     if (strcasecmp(name, "keywords") == 0 && json_is_array(value))
         return add_keywords(item, value), true;
     if (strcasecmp(name, "evolvedfrom") == 0 && json_is_string(value))
@@ -182,6 +197,16 @@ static void upgrade_code(json_t *object, bool *changed)
     else json_object_set_new(object, "literal", json_sprintf("%s%s%s", s, s_len ? ":" : "", c));
     json_object_del(object, "code");
     json_object_del(object, "scheme");
+    *changed = true;
+}
+
+/* 1.x and 2.x symbols have a ticker beside the symbol; 3.1 has the symbol alone. */
+static void upgrade_ticker(json_t *object, bool *changed)
+{
+    json_t *ticker = json_object_get(object, "ticker");
+    if (!json_is_string(ticker)) return;
+    if (!json_object_get(object, "symbol")) json_object_set(object, "symbol", ticker);
+    json_object_del(object, "ticker");
     *changed = true;
 }
 
@@ -290,6 +315,7 @@ static json_t *upgrade_object(json_t *from, const struct ninjs_object *o, bool *
         upgrade_member(out, name, value, o, changed, depth + 1);
     }
     if (property_find(o, "literal") && !property_find(o, "pubStatus")) upgrade_code(out, changed);
+    if (property_find(o, "symbolType")) upgrade_ticker(out, changed);
     return out;
 }
 

@@ -15,6 +15,7 @@ enum { LINE_MAX_BYTES = 1024 };
 
 #define ELLIPSIS "\xE2\x80\xA6"
 
+/* Set once, before there are threads. */
 static const char *program_name = "newswire";
 static bool is_verbose;
 
@@ -37,7 +38,7 @@ static size_t mark_cut(char *line, size_t size)
     return len + strlen(ELLIPSIS);
 }
 
-/* "program: message" in line; returns its length. */
+/* "program: message" in line; returns its length, which leaves room for a newline. */
 __attribute__((format(printf, 2, 0))) static size_t compose(char line[LINE_MAX_BYTES],
                                                             const char *format, va_list args)
 {
@@ -60,7 +61,6 @@ static void write_without_memory(char line[LINE_MAX_BYTES], size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if (line[i] < ' ' || line[i] > '~') line[i] = '?';
-    if (len == LINE_MAX_BYTES) len--;
     line[len] = '\n';
     write_line(line, len + 1);
 }

@@ -4,6 +4,8 @@
 
 #include "common/text_unicode.h"
 
+#define REPLACEMENT_BYTES "\xEF\xBF\xBD"
+
 enum {
     REPLACEMENT = 0xFFFD,
     ZWNJ = 0x200C,
@@ -72,12 +74,12 @@ size_t text_encode(uint32_t code_point, char out[4])
 
 size_t text_valid_prefix(const char *bytes, size_t len)
 {
-    static const char written[] = "\xEF\xBF\xBD"; /* a U+FFFD that really is in the text */
     size_t at = 0;
     while (at < len) {
         uint32_t code_point;
         size_t step = text_decode(bytes + at, len - at, &code_point);
-        if (code_point == REPLACEMENT && (step != 3 || memcmp(bytes + at, written, 3) != 0)) break;
+        bool is_written = step == 3 && memcmp(bytes + at, REPLACEMENT_BYTES, 3) == 0;
+        if (code_point == REPLACEMENT && !is_written) break;
         at += step;
     }
     return at;
@@ -85,34 +87,43 @@ size_t text_valid_prefix(const char *bytes, size_t len)
 
 /* ---------------------------------------------------------------------------------- Cleaning */
 
-/* What becomes of a code point. */
-enum fate { KEEP, MARK, BLANK, NEWLINE, RETURN, JOINER, DROP, REPLACE };
-
-static const unsigned char fate_of_category[] = {
-    [UTF8PROC_CATEGORY_CN] = REPLACE, /* unassigned, and the noncharacters */
-    [UTF8PROC_CATEGORY_CC] = REPLACE, /* visibly: whoever tried an escape is seen to have */
-    [UTF8PROC_CATEGORY_CO] = REPLACE, [UTF8PROC_CATEGORY_CS] = REPLACE,
-    [UTF8PROC_CATEGORY_CF] = DROP, /* bidi controls, zero width, annotation marks */
-    [UTF8PROC_CATEGORY_MN] = MARK,    [UTF8PROC_CATEGORY_MC] = MARK,
-    [UTF8PROC_CATEGORY_ME] = MARK,    [UTF8PROC_CATEGORY_ZS] = BLANK,
-    [UTF8PROC_CATEGORY_ZL] = NEWLINE, [UTF8PROC_CATEGORY_ZP] = NEWLINE,
+struct character {
+    const char *bytes; /* as it came: what is kept is copied, not encoded again */
+    size_t len;
+    uint32_t code_point;
+    const utf8proc_property_t *property;
 };
 
-static enum fate fate_of(uint32_t code_point, const utf8proc_property_t *property)
+/* What becomes of one. */
+enum fate { KEEP, MARK, BLANK, NEWLINE, RETURN, JOINER, DROP, REPLACE };
+
+/* The categories that are not here are kept. Controls leave a visible trace: whoever tried an
+ * escape is seen to have. CN holds the noncharacters, too. */
+static const unsigned char fate_of_category[] = {
+    [UTF8PROC_CATEGORY_CN] = REPLACE, [UTF8PROC_CATEGORY_CC] = REPLACE,
+    [UTF8PROC_CATEGORY_CO] = REPLACE, [UTF8PROC_CATEGORY_CS] = REPLACE,
+    [UTF8PROC_CATEGORY_CF] = DROP,    [UTF8PROC_CATEGORY_MN] = MARK,
+    [UTF8PROC_CATEGORY_MC] = MARK,    [UTF8PROC_CATEGORY_ME] = MARK,
+    [UTF8PROC_CATEGORY_ZS] = BLANK,   [UTF8PROC_CATEGORY_ZL] = NEWLINE,
+    [UTF8PROC_CATEGORY_ZP] = NEWLINE,
+};
+
+static enum fate fate_of(const struct character *ch)
 {
-    switch (code_point) {
+    switch (ch->code_point) {
     case '\t': return BLANK;
     case '\n': return NEWLINE;
     case '\r': return RETURN;
     case ZWNJ:
     case ZWJ: return JOINER;
+    case REPLACEMENT: return REPLACE; /* also what bad bytes decode to: they must not be copied */
     default: break;
     }
-    if (code_point >= TAGS_FIRST && code_point <= TAGS_LAST) return DROP;
-    enum fate fate = fate_of_category[property->category];
+    if (ch->code_point >= TAGS_FIRST && ch->code_point <= TAGS_LAST) return DROP;
+    enum fate fate = fate_of_category[ch->property->category];
     if (fate != KEEP) return fate;
-    if (property->ignorable) return DROP; /* letters nobody sees: the Hangul fillers */
-    return unicode_is_hangul_tail(property) ? MARK : KEEP;
+    if (ch->property->ignorable) return DROP; /* letters nobody sees: the Hangul fillers */
+    return unicode_is_hangul_tail(ch->property) ? MARK : KEEP;
 }
 
 /* What a zero width joiner or non-joiner has a function for, on both its sides. */
@@ -120,113 +131,154 @@ enum joins { JOINS_NOTHING, JOINS_EMOJI, JOINS_LETTERS };
 
 /* The scripts whose letters change shape beside one another: elsewhere a joiner is only a way to
  * make two texts that look the same. utf8proc knows no scripts, hence blocks. */
-static const struct range joining_blocks[] = {
-    {0x0600, 0x0DFF},   /* Arabic, Syriac, Thaana, NKo, Mandaic; Devanagari to Sinhala */
-    {0x0F00, 0x109F},   /* Tibetan, Myanmar */
-    {0x1700, 0x18AF},   /* Philippine scripts, Khmer, Mongolian */
-    {0x1A00, 0x1C4F},   /* Buginese, Tai Tham, Balinese, Sundanese, Batak, Lepcha */
-    {0xA800, 0xABFF},   /* Syloti Nagri to Meetei Mayek */
-    {0x10A00, 0x10FFF}, /* Kharoshthi, Manichaean, Hanifi Rohingya, Sogdian, Chorasmian */
-    {0x11000, 0x11FFF}, /* Brahmi and its children */
-    {0x1E900, 0x1E95F}, /* Adlam */
-};
-
 static bool in_joining_block(uint32_t code_point)
 {
-    return range_find(joining_blocks, sizeof joining_blocks / sizeof *joining_blocks, code_point);
+    static const struct range blocks[] = {
+        {0x0600, 0x0DFF},   /* Arabic, Syriac, Thaana, NKo, Mandaic; Devanagari to Sinhala */
+        {0x0F00, 0x109F},   /* Tibetan, Myanmar */
+        {0x1700, 0x18AF},   /* Philippine scripts, Khmer, Mongolian */
+        {0x1A00, 0x1C4F},   /* Buginese, Tai Tham, Balinese, Sundanese, Batak, Lepcha */
+        {0xA800, 0xABFF},   /* Syloti Nagri to Meetei Mayek */
+        {0x10A00, 0x11FFF}, /* Kharoshthi to Chorasmian, Brahmi and its children */
+        {0x1E900, 0x1E95F}, /* Adlam */
+    };
+    return range_find(blocks, sizeof blocks / sizeof *blocks, code_point);
 }
 
-static bool is_letter_or_mark(const utf8proc_property_t *property)
+static enum joins joins_of(const struct character *ch)
 {
-    return property->category >= UTF8PROC_CATEGORY_LU && property->category <= UTF8PROC_CATEGORY_ME;
-}
-
-static enum joins joins_of(uint32_t code_point, const utf8proc_property_t *property)
-{
+    const utf8proc_property_t *property = ch->property;
     if (property->boundclass == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC) return JOINS_EMOJI;
-    if (is_letter_or_mark(property) && in_joining_block(code_point)) return JOINS_LETTERS;
-    return JOINS_NOTHING;
+    bool is_letter_or_mark = property->category >= UTF8PROC_CATEGORY_LU &&
+                             property->category <= UTF8PROC_CATEGORY_ME;
+    return is_letter_or_mark && in_joining_block(ch->code_point) ? JOINS_LETTERS : JOINS_NOTHING;
 }
+
+/* Bytes of the input, or constants. */
+struct piece {
+    const char *bytes;
+    size_t len;
+};
+
+static const struct piece one_blank = {" ", 1}, two_blanks = {"  ", 2}, one_newline = {"\n", 1};
+static const struct piece replacement = {REPLACEMENT_BYTES, 3};
 
 /* Everything depends only on what has been written so far and what comes next, never on what was
  * dropped in between. That is what makes cleaning idempotent. */
 struct cleaner {
     struct buf *out;
     enum text_lines lines;
-    bool started;        /* something visible has been written */
-    uint32_t owed;       /* a blank or joiner held back until a visible character follows; or 0 */
+    struct piece run; /* to be copied: it grows as long as the input needs no change */
+    bool started;     /* something visible has been written */
+    enum { OWES_NOTHING, OWES_BLANK, OWES_JOINER } owes; /* before the next visible character */
+    struct piece owed;
     enum joins joins;    /* what the last character can be joined to */
     unsigned marks_left; /* marks its base still takes; 0 without a base */
 };
 
-static void put(const struct cleaner *c, uint32_t code_point)
+static void put_run(struct cleaner *c)
 {
-    char encoded[4];
-    buf_put(c->out, encoded, text_encode(code_point, encoded));
+    buf_put(c->out, c->run.bytes, c->run.len);
+    c->run.len = 0;
 }
 
-static bool is_joiner(uint32_t code_point)
+static void put(struct cleaner *c, struct piece piece)
 {
-    return code_point == ZWJ || code_point == ZWNJ;
+    if (c->run.len == 0 || c->run.bytes + c->run.len != piece.bytes) {
+        put_run(c);
+        c->run.bytes = piece.bytes;
+    }
+    c->run.len += piece.len;
 }
 
-/* Writes what is owed before a visible character of the kind next. */
-static void pay(struct cleaner *c, enum joins next)
+/* Writes something visible of the kind next, and what is owed before it. */
+static void put_visible(struct cleaner *c, struct piece piece, enum joins next)
 {
-    if (c->owed && (!is_joiner(c->owed) || c->joins == next)) put(c, c->owed);
-    c->owed = 0;
-}
-
-static void take_base(struct cleaner *c, uint32_t code_point, const utf8proc_property_t *property)
-{
-    enum joins joins = joins_of(code_point, property);
-    pay(c, joins);
-    put(c, code_point);
-    /* A skin tone belongs to the emoji before it, which can still be joined to the next. */
-    bool is_skin_tone = property->boundclass == UTF8PROC_BOUNDCLASS_EXTEND &&
-                        property->category == UTF8PROC_CATEGORY_SK;
-    if (!is_skin_tone || c->joins != JOINS_EMOJI) c->joins = joins;
-    c->marks_left = TEXT_MARKS_MAX;
+    if (c->owes == OWES_BLANK || (c->owes == OWES_JOINER && c->joins == next)) put(c, c->owed);
+    c->owes = OWES_NOTHING;
     c->started = true;
+    put(c, piece);
 }
 
-static void take_mark(struct cleaner *c, uint32_t code_point, const utf8proc_property_t *property)
+/* One base, or a run of text that ends with one. */
+static void take_base(struct cleaner *c, struct piece piece, enum joins joins)
+{
+    put_visible(c, piece, joins);
+    c->joins = joins;
+    c->marks_left = TEXT_MARKS_MAX;
+}
+
+static bool is_skin_tone(const struct character *ch)
+{
+    return ch->property->boundclass == UTF8PROC_BOUNDCLASS_EXTEND &&
+           ch->property->category == UTF8PROC_CATEGORY_SK;
+}
+
+static void take_character(struct cleaner *c, const struct character *ch)
+{
+    enum joins before = c->joins;
+    take_base(c, (struct piece){ch->bytes, ch->len}, joins_of(ch));
+    /* The tone belongs to the emoji before it, which can still be joined to the next. */
+    if (before == JOINS_EMOJI && is_skin_tone(ch)) c->joins = JOINS_EMOJI;
+}
+
+static void take_mark(struct cleaner *c, const struct character *ch)
 {
     if (!c->marks_left) return; /* one too many, or nothing to stand on */
-    enum joins joins = joins_of(code_point, property);
-    pay(c, joins);
-    put(c, code_point);
+    enum joins joins = joins_of(ch);
+    put_visible(c, (struct piece){ch->bytes, ch->len}, joins);
     if (joins != JOINS_NOTHING) c->joins = joins; /* a variation selector leaves an emoji one */
     c->marks_left--;
 }
 
-static void take_joiner(struct cleaner *c, uint32_t code_point)
+static void take_joiner(struct cleaner *c, const struct character *ch)
 {
-    bool works = c->joins == JOINS_LETTERS || (c->joins == JOINS_EMOJI && code_point == ZWJ);
-    if (works) c->owed = code_point;
+    bool works = c->joins == JOINS_LETTERS || (c->joins == JOINS_EMOJI && ch->code_point == ZWJ);
+    if (!works) return;
+    c->owes = OWES_JOINER;
+    c->owed = (struct piece){ch->bytes, ch->len};
 }
 
-/* A blank or a newline. */
-static void take_space(struct cleaner *c, uint32_t space, size_t count)
+/* Blanks or a newline. */
+static void take_space(struct cleaner *c, struct piece space)
 {
-    bool in_run = c->owed && !is_joiner(c->owed);
-    c->owed = 0;
+    bool in_run = c->owes == OWES_BLANK;
+    c->owes = OWES_NOTHING;
     c->joins = JOINS_NOTHING;
     c->marks_left = 0;
     if (c->lines == TEXT_LINES) {
-        while (count-- > 0)
-            put(c, space);
+        put(c, space);
     } else if (c->started) {
-        c->owed = in_run || space == '\n' ? ' ' : space;
+        c->owes = OWES_BLANK;
+        c->owed = in_run ? one_blank : space;
     }
 }
 
-static void take_blank(struct cleaner *c, uint32_t code_point, const utf8proc_property_t *property)
+/* French sets "40 %" with a no-break blank, and the line must not be broken there. All others
+ * become plain blanks, in lines as wide as they were. */
+static void take_blank(struct cleaner *c, const struct character *ch)
 {
-    /* French sets "40 %" with a no-break blank, and the line must not be broken there. All others
-     * become plain blanks, as wide as they were. */
-    if (property->decomp_type == UTF8PROC_DECOMP_TYPE_NOBREAK) take_space(c, code_point, 1);
-    else take_space(c, ' ', code_point == IDEOGRAPHIC_SPACE ? 2 : 1);
+    bool stays = ch->code_point == ' ' || ch->property->decomp_type == UTF8PROC_DECOMP_TYPE_NOBREAK;
+    bool wide = ch->code_point == IDEOGRAPHIC_SPACE && c->lines == TEXT_LINES;
+    if (stays) take_space(c, (struct piece){ch->bytes, ch->len});
+    else take_space(c, wide ? two_blanks : one_blank);
+}
+
+static void take(struct cleaner *c, const struct character *ch, bool newline_follows)
+{
+    enum fate fate = fate_of(ch);
+    if (fate == RETURN) fate = newline_follows ? DROP : REPLACE; /* alone it overwrites the line */
+
+    switch (fate) {
+    case KEEP: take_character(c, ch); break;
+    case MARK: take_mark(c, ch); break;
+    case BLANK: take_blank(c, ch); break;
+    case NEWLINE: take_space(c, c->lines == TEXT_LINES ? one_newline : one_blank); break;
+    case JOINER: take_joiner(c, ch); break;
+    case REPLACE: take_base(c, replacement, JOINS_NOTHING); break;
+    case RETURN:
+    case DROP: break;
+    }
 }
 
 static bool is_graphic(char byte)
@@ -244,46 +296,22 @@ static size_t ascii_run(const char *bytes, size_t len)
     return n;
 }
 
-static void take_ascii(struct cleaner *c, const char *bytes, size_t len)
-{
-    pay(c, JOINS_NOTHING);
-    buf_put(c->out, bytes, len);
-    c->joins = JOINS_NOTHING;
-    c->marks_left = TEXT_MARKS_MAX;
-    c->started = true;
-}
-
-static void take(struct cleaner *c, uint32_t code_point, bool newline_follows)
-{
-    const utf8proc_property_t *property = unicode_property(code_point);
-    enum fate fate = fate_of(code_point, property);
-    if (fate == RETURN) fate = newline_follows ? DROP : REPLACE; /* alone it overwrites the line */
-
-    switch (fate) {
-    case KEEP: take_base(c, code_point, property); break;
-    case MARK: take_mark(c, code_point, property); break;
-    case BLANK: take_blank(c, code_point, property); break;
-    case NEWLINE: take_space(c, '\n', 1); break;
-    case JOINER: take_joiner(c, code_point); break;
-    case REPLACE: take_base(c, REPLACEMENT, unicode_property(REPLACEMENT)); break;
-    case RETURN:
-    case DROP: break;
-    }
-}
-
 void text_clean(struct buf *out, const char *bytes, size_t len, enum text_lines lines)
 {
     struct cleaner c = {.out = out, .lines = lines};
     size_t at = 0;
     while (at < len) {
+        struct character ch = {.bytes = bytes + at};
         if (is_graphic(bytes[at])) {
-            size_t run = ascii_run(bytes + at, len - at);
-            take_ascii(&c, bytes + at, run);
-            at += run;
+            ch.len = ascii_run(ch.bytes, len - at);
+            take_base(&c, (struct piece){ch.bytes, ch.len}, JOINS_NOTHING);
+            at += ch.len;
             continue;
         }
-        uint32_t code_point;
-        at += text_decode(bytes + at, len - at, &code_point);
-        take(&c, code_point, at < len && bytes[at] == '\n');
+        ch.len = text_decode(ch.bytes, len - at, &ch.code_point);
+        ch.property = unicode_property(ch.code_point);
+        at += ch.len;
+        take(&c, &ch, at < len && bytes[at] == '\n');
     }
+    put_run(&c);
 }

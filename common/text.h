@@ -30,23 +30,29 @@ enum text_lines {
     TEXT_LINES,    /* newlines stay, CR LF and LS/PS become newlines, tabs become blanks */
 };
 
-/* Appends the clean form of bytes. Idempotent; at most 3 times as long as its input. */
+/* Appends the clean form of bytes. Idempotent; at most 3 times as long as its input. A control, a
+ * lone CR too, shows as U+FFFD. The only blanks left are U+0020 and the no-break ones (U+00A0,
+ * U+2007, U+202F). Marks without a base are dropped. */
 void text_clean(struct buf *out, const char *bytes, size_t len, enum text_lines lines);
 
-/* Columns of clean text without newlines. Never negative. */
+/* Columns of clean text without newlines, code point by code point as wcwidth(3) has it: what
+ * ncurses counts. FSI and PDI take none. Where a terminal draws several emoji joined by ZWJ as one
+ * it uses fewer. */
 size_t text_width(const char *clean, size_t len);
 
 /* Bytes of the longest prefix of clean text that takes at most columns and does not cut a
  * grapheme; *width, if not NULL, gets its columns. */
 size_t text_fit(const char *clean, size_t len, size_t columns, size_t *width);
 
-/* Appends clean text cut to columns (an ellipsis shows the cut) and, when pad, filled with blanks
- * to exactly columns. */
+/* Appends clean text without newlines, cut to columns (an ellipsis shows the cut) and, when pad,
+ * filled with blanks to exactly columns. */
 void text_cell(struct buf *out, const char *clean, size_t len, size_t columns, bool pad);
 
-/* Where to break clean text so that the line takes at most columns: at a blank where there is one,
- * between ideographs, else anywhere between graphemes. Returns the bytes of the line; *next gets
- * where the next line starts (blanks at the break are passed over). Always makes progress. */
+/* Where to break clean text so that the line takes at most columns: at a newline, at a blank where
+ * there is one, between ideographs, else anywhere between graphemes (inside one that is wider than
+ * the whole line). Returns the bytes of the line; *next gets where the next line starts (blanks at
+ * the break are passed over, and a newline after them). Always makes progress, even if one
+ * character is wider than columns. */
 size_t text_wrap(const char *clean, size_t len, size_t columns, size_t *next);
 
 /* True when the text holds a strong right-to-left character: on a terminal such a field is set

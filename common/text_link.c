@@ -27,7 +27,8 @@ static size_t span_of(struct span s, const char *set)
 #define LOWER    "abcdefghijklmnopqrstuvwxyz"
 #define UPPER    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define NAME_SET DIGITS LOWER UPPER "-._~"
-#define IPV6_SET DIGITS "abcdefABCDEF:."
+#define HEX_SET  DIGITS "abcdefABCDEF"
+#define IPV6_SET HEX_SET ":."
 
 static bool is_control(char byte)
 {
@@ -57,8 +58,9 @@ static size_t scheme_len(struct span url)
 static size_t foreign_byte(struct span s)
 {
     if (s.len > 0 && (unsigned char)s.at[0] >= 0x80) return 1;
-    bool encoded = s.len >= 3 && s.at[0] == '%' && strchr("89ABCDEFabcdef", s.at[1]) &&
-                   strchr(DIGITS "ABCDEFabcdef", s.at[2]) && s.at[1] && s.at[2];
+    bool encoded = s.len >= 3 && s.at[0] == '%' &&
+                   span_of((struct span){s.at + 1, 1}, "89ABCDEFabcdef") == 1 &&
+                   span_of((struct span){s.at + 2, 1}, HEX_SET) == 1;
     return encoded ? 3 : 0;
 }
 

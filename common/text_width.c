@@ -41,8 +41,11 @@ static bool is_ascii(char byte)
     return (unsigned char)byte < 0x80;
 }
 
-/* Bytes of the first grapheme (UAX #29); *first gets its first code point. len at least 1. */
-static size_t grapheme(const char *clean, size_t len, uint32_t *first, size_t *width)
+/* Bytes of the first grapheme (UAX #29); *first gets its first code point. len at least 1. One
+ * that is wider than columns is only measured that far: Hangul initials or joined emoji can make
+ * a grapheme of a whole text, and measuring it anew for each line would take for ever. */
+static size_t grapheme(const char *clean, size_t len, size_t columns, uint32_t *first,
+                       size_t *width)
 {
     size_t at = text_decode(clean, len, first);
     if (is_ascii(clean[0]) && (len == 1 || is_ascii(clean[1]))) {
@@ -52,7 +55,7 @@ static size_t grapheme(const char *clean, size_t len, uint32_t *first, size_t *w
     *width = code_point_width(*first);
     uint32_t last = *first;
     utf8proc_int32_t state = 0;
-    while (at < len) {
+    while (at < len && *width <= columns) {
         uint32_t next;
         size_t step = text_decode(clean + at, len - at, &next);
         if (utf8proc_grapheme_break_stateful((utf8proc_int32_t)last, (utf8proc_int32_t)next,
@@ -71,7 +74,7 @@ size_t text_fit(const char *clean, size_t len, size_t columns, size_t *width)
     while (at < len) {
         uint32_t first;
         size_t wide;
-        size_t step = grapheme(clean + at, len - at, &first, &wide);
+        size_t step = grapheme(clean + at, len - at, columns, &first, &wide);
         if (wide > columns - used) break;
         used += wide;
         at += step;
@@ -199,7 +202,7 @@ size_t text_wrap(const char *clean, size_t len, size_t columns, size_t *next)
     while (at < len && clean[at] != '\n') {
         uint32_t first;
         size_t wide;
-        size_t step = grapheme(clean + at, len - at, &first, &wide);
+        size_t step = grapheme(clean + at, len - at, columns, &first, &wide);
         bool opens_gap = first == ' ' && before != ' ' && has_word; /* not in an indentation */
         bool between = first != ' ' && before != ' ' && at > 0 && may_break_between(before, first);
         if (opens_gap || between) end = at;

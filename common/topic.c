@@ -139,12 +139,14 @@ static void text_of(struct json_slice v, char *out, size_t size)
 }
 
 /* The first subject that leads to a Media Topic decides; if none does, the first one's name. */
-static void subject_of_item(const struct ninjs *item, char *out, size_t size)
+static void subject_of_item(const struct ninjs *item, const char *otherwise, char *out, size_t size)
 {
     static const char *const members[] = {"name", "uri", "literal"};
     struct json_cursor c = json_inside(item->member[NINJS_SUBJECTS]);
     struct json_slice subject;
     char fallback[TOPIC_MAX / 2] = "general";
+    if (!item->member[NINJS_SUBJECTS].at && otherwise)
+        topic_subject(otherwise, strlen(otherwise), fallback, sizeof fallback);
     while (json_next_element(&c, &subject))
         for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
             char text[256];
@@ -175,11 +177,14 @@ void topic_of_item(const struct topic_place *place, const struct ninjs *item, ch
     text_of(place->service ? (struct json_slice){0} : item_source(item), source, sizeof source);
     const char *desk = place->service ? place->service : *source ? source : "general";
     topic_slug(desk, strlen(desk), service);
+    bool says_language = item->member[NINJS_LANGUAGE].at != NULL;
     text_of(item->member[NINJS_LANGUAGE], tag, sizeof tag);
-    primary_language(tag, language);
-    subject_of_item(item, subject, sizeof subject);
+    primary_language(says_language || !place->language ? tag : place->language, language);
+    subject_of_item(item, place->subject, subject, sizeof subject);
+    int urgency = item->member[NINJS_URGENCY].at || !place->urgency ? item_urgency(item)
+                                                                    : place->urgency;
     (void)snprintf(out, TOPIC_MAX, "%.64s/%s/%s/%s/%d/%s", place->root ? place->root : TOPIC_ROOT,
-                   place->publisher, service, language, item_urgency(item), subject);
+                   place->publisher, service, language, urgency, subject);
 }
 
 /* ---- names and filters, MQTT 5.0 section 4.7 ---- */

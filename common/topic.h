@@ -32,6 +32,9 @@ struct topic_place {
     const char *root;      /* NULL: TOPIC_ROOT */
     const char *publisher; /* a slug */
     const char *service;   /* NULL: made of the item's source, else "general" */
+    const char *language;  /* of items that do not say theirs; NULL: "und" */
+    const char *subject;   /* likewise; NULL: "general" */
+    int urgency;           /* likewise; 0: 5 */
 };
 
 /* The topic of an item at its first publication; out of TOPIC_MAX bytes. */

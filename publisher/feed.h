@@ -29,18 +29,19 @@ struct feed {
     const char *title;  /* never NULL, may be empty */
     const char *link;   /* the feed's web page, absolute; NULL unknown */
     const char *language;
-    bool damaged;        /* recovered from broken markup or bytes: fault says how */
-    unsigned long line;  /* of the fault, 0 unknown */
+    bool damaged;       /* recovered from broken markup or bytes: fault says how */
+    unsigned long line; /* of the fault, 0 unknown */
     char fault[160];
     struct draft *items; /* in document order; every one has a uri */
     size_t item_count;
-    size_t skipped;      /* items with nothing to show or to know them by */
+    size_t skipped;       /* items with nothing to show or to know them by */
     unsigned ttl_minutes; /* the feed's own wish how seldom to ask; 0 none */
     struct arena *memory; /* owns every string above */
 };
 
-/* True when the bytes look like a feed in XML; leading white space, BOM and comments are passed
- * over. feed_parse() decides for good. */
+/* True when the bytes look like XML: their first character is '<', in whatever encoding, white
+ * space and a BOM passed over. feed_parse_xml() decides for good, and says of a web page that it is
+ * one. */
 bool feed_looks_xml(const char *bytes, size_t len);
 
 /* NULL when it is no feed, or is refused (entity bomb, too large, too deep): err says why, and

@@ -48,6 +48,7 @@ enum transport_answer link_publish(struct link *l, const struct message *m, uint
 size_t link_payload_max(const struct link *l, const char *topic, int qos);
 void link_set_reading(struct link *l, bool on);
 bool link_is_up(const struct link *l);
+bool link_was_up(const struct link *l); /* at least once */
 struct transport_wait link_wait(const struct link *l);
 void link_service(struct link *l, short revents);
 void link_close(struct link *l);   /* goodbye; DOWN follows */

@@ -1,0 +1,92 @@
+#include "common/program.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+static int failed(const struct news_error *err)
+{
+    log_error("%s", err->message);
+    if (err->code == NEWS_ERR_USAGE) log_error("try --help");
+    return news_exit_status(err->code);
+}
+
+static bool load(const struct program *p, struct options *o, int argc, char **argv,
+                 struct news_error *err)
+{
+    char path[4096], file[64];
+    const char *given = options_peek(p->options, argc, argv, "config");
+    if (given) return options_load(o, given, true, err);
+    (void)snprintf(file, sizeof file, "%s.conf", p->name);
+    return !options_config_path(file, path, sizeof path) || options_load(o, path, false, err);
+}
+
+static bool read_environment(const struct program *p, struct options *o, struct news_error *err)
+{
+    for (const char *const *pair = p->environment; pair && *pair; pair += 2) {
+        const char *value = getenv(pair[0]);
+        if (value && *value && !options_set(o, pair[1], value, err)) return false;
+    }
+    return true;
+}
+
+static int answer(const struct program *p, const char *action)
+{
+    struct news_error err = {0};
+    if (strcmp(action, "version") == 0) {
+        printf("%s (Newswire) %s\n", p->name, NEWS_VERSION);
+    } else {
+        p->usage(stdout);
+        options_help(p->options, stdout);
+    }
+    if (!program_close_stdout(&err)) return failed(&err);
+    return EX_OK;
+}
+
+int program_start(const struct program *p, struct options *o, void *settings, int argc, char **argv,
+                  int *operand_count)
+{
+    struct news_error err = {0};
+    const char *action = NULL;
+    log_init(p->name, false);
+    /* --help answers even when a configuration file is broken: the first pass only looks. */
+    if (!options_init(o, p->name, p->options, settings, &err)) return failed(&err);
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--version") == 0)
+            return answer(p, argv[i] + 2);
+    if (!load(p, o, argc, argv, &err) || !read_environment(p, o, &err) ||
+        !options_parse(o, argc, argv, operand_count, &action, &err))
+        return failed(&err);
+    return action ? answer(p, action) : -1;
+}
+
+int program_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    (void)signal(SIGPIPE, SIG_IGN);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int program_signal_next(int fd)
+{
+    struct signalfd_siginfo info;
+    return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+bool program_close_stdout(struct news_error *err)
+{
+    bool bad = fflush(stdout) != 0 || ferror(stdout) != 0;
+    if (!bad || errno == EPIPE) return true;
+    return news_fail(err, NEWS_ERR_IO, "standard output: %s", strerror(errno));
+}

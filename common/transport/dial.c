@@ -1,0 +1,92 @@
+#include "common/transport/dial.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool read_first_line(const char *path, char *out, size_t size, struct news_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat info;
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        news_fail(err, NEWS_ERR_CONFIG, "%s: %s", path, strerror(errno));
+        if (fd >= 0) (void)close(fd);
+        return false;
+    }
+    ssize_t n = read(fd, out, size - 1);
+    int why = errno;
+    (void)close(fd);
+    if (n < 0) return news_fail(err, NEWS_ERR_CONFIG, "%s: %s", path, strerror(why));
+    if (S_ISREG(info.st_mode) && (info.st_mode & 077) != 0)
+        return news_fail(err, NEWS_ERR_CONFIG,
+                         "%s: others may read this password file; run: chmod 600 %s", path, path);
+    out[n] = '\0';
+    out[strcspn(out, "\r\n")] = '\0';
+    if (*out) return true;
+    return news_fail(err, NEWS_ERR_CONFIG, "%s: the first line holds no password", path);
+}
+
+static bool is_loopback(const char *host)
+{
+    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+           strcmp(host, "::1") == 0;
+}
+
+static size_t broker_count(const struct dial_settings *s)
+{
+    return s->brokers.count ? s->brokers.count : 1;
+}
+
+static const char *broker(const struct dial_settings *s, size_t i)
+{
+    return s->brokers.count ? s->brokers.items[i] : DIAL_BROKER;
+}
+
+const char *dial_first_broker(const struct dial_settings *s)
+{
+    return broker(s, 0);
+}
+
+bool dial_read_password(struct dial_settings *s, struct news_error *err)
+{
+    if (!s->password_file) return true;
+    for (size_t i = 0; i < broker_count(s); i++) {
+        struct transport_url url;
+        if (!transport_url_parse(broker(s, i), &url, err)) return false;
+        if (strcmp(url.scheme, "mqtt") == 0 && !is_loopback(url.host))
+            return news_fail(err, NEWS_ERR_CONFIG,
+                             "%s: a password is not sent over an unencrypted connection to "
+                             "another machine",
+                             url.text);
+    }
+    return read_first_line(s->password_file, s->password, sizeof s->password, err);
+}
+
+struct link *dial_open(const struct dial_settings *s, const struct link_events *events,
+                       struct news_error *err)
+{
+    const char *urls[LINK_URLS_MAX];
+    size_t count = broker_count(s);
+    if (count > LINK_URLS_MAX) {
+        news_fail(err, NEWS_ERR_USAGE, "at most %d brokers", LINK_URLS_MAX);
+        return NULL;
+    }
+    if (s->session && !s->id) {
+        news_fail(err, NEWS_ERR_USAGE, "--session needs --id: a session belongs to a client id");
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        urls[i] = broker(s, i);
+    struct link_options options = {
+        .transport = {.client_id = s->id,
+                      .password = *s->password ? s->password : NULL,
+                      .window = (unsigned)s->window,
+                      .keep_session = s->session,
+                      .mqtt_version = (int)s->mqtt_version,
+                      .nagle = s->nagle},
+        .give_up_ms = (int)s->connect_timeout_ms,
+    };
+    return link_open(urls, count, &options, events, err);
+}

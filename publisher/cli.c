@@ -1,0 +1,158 @@
+#include "publisher/cli.h"
+
+#include <string.h>
+
+#include "common/topic.h"
+#include "publisher/convert.h"
+#include "publisher/send.h"
+
+enum { SEND = 1, CONVERT = 2, CHECK = 4 };
+
+static const struct command commands[] = {
+    {"send", SEND, send_run},
+    {"convert", CONVERT, convert_run},
+    {"check", CHECK, check_run},
+};
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    return NULL;
+}
+
+static void usage(FILE *out)
+{
+    fputs("Usage: newspub [-b URL]... [options] COMMAND [FILE...]\n"
+          "\n"
+          "Publishes news items to an MQTT broker, as IPTC ninjs 3.1 in JSON, to the topic\n"
+          "news/PUBLISHER/SERVICE/LANGUAGE/URGENCY/SUBJECT.\n"
+          "\n"
+          "Commands:\n"
+          "  send [FILE...]            publish items and wait until the broker has them\n"
+          "  convert [FILE...]         print the items as NDJSON; no network\n"
+          "  check [FILE...]           say what is wrong, as FILE:LINE: path: message\n"
+          "\n"
+          "A FILE (none, or -: standard input) is told by its content: ninjs items, one a line\n"
+          "or one JSON document; RSS 0.9x, 1.0 or 2.0; Atom 0.3 or 1.0; JSON Feed 1.0 or 1.1.\n"
+          "ninjs 1.x and 2.x and the short form {\"title\":...,\"body\":...,\"link\":...} are\n"
+          "upgraded. With --title, send and convert make one item of the options instead.\n",
+          out);
+}
+
+#define AT(field) .at = offsetof(struct settings, field)
+
+static const struct option options[] = {
+    DIAL_OPTIONS(struct settings, dial),
+    {.name = "drain-timeout",
+     .type = OPTION_TIME,
+     .argument = "TIME",
+     .fallback = "30s",
+     .commands = SEND,
+     AT(drain_timeout_ms),
+     .help = "how long to wait for the last acknowledgements, and for a lost broker"},
+    {.name = "rate",
+     .type = OPTION_NUMBER,
+     .argument = "N",
+     .fallback = "0",
+     .most = 10000000,
+     .commands = SEND,
+     AT(rate),
+     .help = "at most N items a second; 0: as fast as it goes"},
+    {.name = "no-journal",
+     .type = OPTION_FLAG,
+     .commands = SEND,
+     AT(no_journal),
+     .help = "stream without durability. This version has no journal yet, so that every send "
+             "does; scripts that mean it should say it"},
+    {.name = "dry-run",
+     .letter = 'n',
+     .type = OPTION_FLAG,
+     .commands = SEND,
+     AT(dry_run),
+     .help = "print topic and item of what would be sent; no network"},
+
+    {.help = "Place in the topic tree"},
+    {.name = "publisher",
+     .type = OPTION_TEXT,
+     .argument = "NAME",
+     AT(publisher),
+     .help = "who publishes (default: the login of the broker's URL, else the user's name)"},
+    {.name = "service",
+     .type = OPTION_TEXT,
+     .argument = "NAME",
+     AT(service),
+     .help = "wire, desk or feed (default: the item's source, such as the feed's title)"},
+    {.name = "root",
+     .type = OPTION_TEXT,
+     .argument = "NAME",
+     .fallback = TOPIC_ROOT,
+     AT(root),
+     .help = "first level of all topics"},
+
+    {.help = "Said of items that do not say it themselves"},
+    {.name = "lang",
+     .type = OPTION_TEXT,
+     .argument = "TAG",
+     AT(language),
+     .help = "language, BCP 47: en, de-AT"},
+    {.name = "urgency",
+     .type = OPTION_NUMBER,
+     .argument = "1..9",
+     .fallback = "5",
+     .least = 1,
+     .most = 9,
+     AT(urgency),
+     .help = "1 is a flash"},
+    {.name = "subject",
+     .type = OPTION_TEXT,
+     .argument = "S",
+     AT(subject),
+     .help = "sport, politics, sport/football, medtop:15000000, ..."},
+
+    {.help = "One item made here", .commands = SEND | CONVERT},
+    {.name = "title",
+     .type = OPTION_TEXT,
+     .argument = "TEXT",
+     .commands = SEND | CONVERT,
+     AT(title),
+     .help = "the headline"},
+    {.name = "body",
+     .type = OPTION_TEXT,
+     .argument = "TEXT",
+     .commands = SEND | CONVERT,
+     AT(body),
+     .help = "the text; empty lines part paragraphs"},
+    {.name = "link",
+     .type = OPTION_TEXT,
+     .argument = "URL",
+     .commands = SEND | CONVERT,
+     AT(link),
+     .help = "the story's page, http or https"},
+    {.name = "by",
+     .type = OPTION_TEXT,
+     .argument = "NAME",
+     .commands = SEND | CONVERT,
+     AT(by),
+     .help = "the byline"},
+    {.name = "located",
+     .type = OPTION_TEXT,
+     .argument = "PLACE",
+     .commands = SEND | CONVERT,
+     AT(located),
+     .help = "the dateline's place"},
+    {.name = "uri",
+     .type = OPTION_TEXT,
+     .argument = "URI",
+     .commands = SEND | CONVERT,
+     AT(uri),
+     .help = "the item's identity (default: a new one)"},
+
+    DIAL_GENERAL_OPTIONS(struct settings, dial),
+    {0},
+};
+
+static const char *const environment[] = {"NEWSWIRE_BROKER", "broker", NULL};
+
+const struct program newspub = {
+    .name = "newspub", .options = options, .usage = usage, .environment = environment};

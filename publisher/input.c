@@ -1,0 +1,362 @@
+#include "publisher/input.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "common/item.h"
+#include "publisher/feed.h"
+#include "publisher/short_form.h"
+
+enum { FILL_SIZE = 256 * 1024 };
+
+enum mode {
+    MODE_START,    /* not enough was read to tell */
+    MODE_LINES,    /* NDJSON */
+    MODE_DOCUMENT, /* read to the end, then decide */
+    MODE_FEED,     /* in: feed */
+    MODE_ARRAY,    /* in: elements */
+    MODE_OVER,
+};
+
+struct input {
+    const char *path; /* for messages */
+    int fd;
+    int64_t now_ms;
+    enum mode mode;
+    struct buf bytes;   /* read, not yet used up */
+    size_t used;        /* of bytes: lines that are dealt with */
+    unsigned long line; /* number of the line at used */
+    bool end;           /* nothing more to read */
+    bool skipping;      /* the rest of a line that was too long */
+    struct buf text;    /* the item given out, when it is not in bytes */
+    struct feed *feed;
+    size_t next; /* item of feed */
+    struct json_cursor elements;
+};
+
+struct input *input_open(const char *path, int64_t now_ms, struct news_error *err)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        news_fail(err, NEWS_ERR_IO, "%s: %s", path, strerror(errno));
+        return NULL;
+    }
+    struct input *in = calloc(1, sizeof *in);
+    if (!in) {
+        if (!is_stdin) (void)close(fd);
+        news_fail(err, NEWS_ERR_MEMORY, "%s: out of memory", path);
+        return NULL;
+    }
+    *in = (struct input){
+        .path = is_stdin ? "standard input" : path, .fd = fd, .now_ms = now_ms, .line = 1};
+    return in;
+}
+
+void input_close(struct input *in)
+{
+    if (!in) return;
+    if (in->fd != STDIN_FILENO) (void)close(in->fd);
+    feed_free(in->feed);
+    buf_deinit(&in->bytes);
+    buf_deinit(&in->text);
+    free(in);
+}
+
+int input_fd(const struct input *in)
+{
+    return in->fd;
+}
+
+bool input_fill(struct input *in, struct news_error *err)
+{
+    buf_consume(&in->bytes, in->used);
+    in->used = 0;
+    char *at = buf_reserve(&in->bytes, FILL_SIZE);
+    if (!at) return news_fail(err, NEWS_ERR_MEMORY, "%s: out of memory", in->path);
+    ssize_t n = read(in->fd, at, FILL_SIZE);
+    if (n < 0) {
+        if (errno == EINTR || errno == EAGAIN) return true;
+        return news_fail(err, NEWS_ERR_IO, "%s: %s", in->path, strerror(errno));
+    }
+    in->bytes.len += (size_t)n;
+    in->bytes.data[in->bytes.len] = '\0';
+    in->end = n == 0;
+    return true;
+}
+
+/* ---- refusing ---- */
+
+static enum input_result refuse(struct input *in, unsigned long line, const char *message,
+                                struct news_error *err)
+{
+    if (line > 0) news_fail(err, NEWS_ERR_DATA, "%s:%lu: %s", in->path, line, message);
+    else news_fail(err, NEWS_ERR_DATA, "%s: %s", in->path, message);
+    return INPUT_FAULT;
+}
+
+static enum input_result refuse_item(struct input *in, unsigned long first_line,
+                                     const struct ninjs_fault *fault, struct news_error *err)
+{
+    struct news_error what = {0};
+    ninjs_fail(&what, fault);
+    return refuse(in, first_line + (fault->line ? fault->line - 1 : 0), what.message, err);
+}
+
+/* ---- one JSON value ---- */
+
+/* bytes is one JSON object that starts on line. */
+static enum input_result read_item(struct input *in, const char *bytes, size_t len,
+                                   unsigned long line, struct ninjs *item, struct news_error *err)
+{
+    struct ninjs_fault fault;
+    if (item_read(bytes, len, &in->text, item, &fault)) return INPUT_ITEM;
+    buf_clear(&in->text);
+    struct news_error why = {0};
+    switch (short_form_read(bytes, len, in->now_ms, &in->text, &why)) {
+    case SHORT_FORM_NOT: return refuse_item(in, line, &fault, err);
+    case SHORT_FORM_WRONG: return refuse(in, line, why.message, err);
+    case SHORT_FORM_READ: break;
+    }
+    if (ninjs_check(in->text.data, in->text.len, item, &fault)) return INPUT_ITEM;
+    fault.line = 0;
+    return refuse_item(in, line, &fault, err);
+}
+
+/* ---- NDJSON ---- */
+
+static bool is_blank(const char *at, size_t len)
+{
+    return strspn(at, " \t\r\n") >= len;
+}
+
+/* The next whole line, without its newline; false when there is none yet. The last line of the
+ * input may lack the newline. */
+static bool line_next(struct input *in, const char **line, size_t *len)
+{
+    const char *at = in->bytes.data + in->used;
+    size_t left = in->bytes.len - in->used;
+    if (left == 0) return false;
+    const char *newline = memchr(at, '\n', left);
+    if (!newline && !in->end) return false;
+    *line = at;
+    *len = newline ? (size_t)(newline - at) : left;
+    in->used += *len + (newline != NULL);
+    return true;
+}
+
+/* A line that does not end within its bound is refused once, and its rest passed over. */
+static enum input_result line_too_long(struct input *in, struct news_error *err)
+{
+    bool first = !in->skipping;
+    in->skipping = true;
+    in->used = in->bytes.len;
+    return first ? refuse(in, in->line, "the line is longer than 4 MiB", err) : INPUT_MORE;
+}
+
+static enum input_result next_line(struct input *in, struct ninjs *item, struct news_error *err)
+{
+    const char *line;
+    size_t len;
+    while (line_next(in, &line, &len)) {
+        unsigned long number = in->line++;
+        bool rest = in->skipping;
+        in->skipping = false;
+        if (rest || is_blank(line, len)) continue;
+        return read_item(in, line, len, number, item, err);
+    }
+    if (in->end) return INPUT_END;
+    if (in->bytes.len - in->used > INPUT_LINE_MAX) return line_too_long(in, err);
+    return INPUT_MORE;
+}
+
+/* ---- one document ---- */
+
+static unsigned long line_of(const struct input *in, const char *at)
+{
+    unsigned long line = in->line;
+    for (const char *p = in->bytes.data + in->used; p < at; p++)
+        line += *p == '\n';
+    return line;
+}
+
+static enum input_result start_feed(struct input *in, struct feed *feed, unsigned long line,
+                                    struct news_error *err)
+{
+    in->feed = feed;
+    in->mode = MODE_FEED;
+    if (!feed) {
+        struct news_error why = *err;
+        in->mode = MODE_OVER;
+        return refuse(in, line, why.message, err);
+    }
+    if (!feed->damaged) return INPUT_MORE;
+    (void)refuse(in, feed->line, feed->fault, err);
+    return INPUT_NOTE;
+}
+
+static bool is_json_feed(struct json_slice document)
+{
+    struct json_slice version = json_member(document, "version");
+    static const char mark[] = "jsonfeed.org/version/";
+    return version.at && memmem(version.at, version.len, mark, sizeof mark - 1);
+}
+
+static enum input_result start_json(struct input *in, struct ninjs *item, struct news_error *err)
+{
+    const char *bytes = in->bytes.data + in->used;
+    size_t len = in->bytes.len - in->used;
+    struct json_walk w = json_walk_start(bytes, len);
+    char kind = json_walk_peek(&w);
+    struct json_slice document = {w.at, 0};
+    in->mode = MODE_OVER;
+    bool ok = json_walk_any(&w, 0);
+    if (ok) {
+        document.len = (size_t)(w.at - document.at);
+        if (json_walk_peek(&w) != '\0' || w.at != w.end) {
+            w.fault = "something follows the JSON document";
+            ok = false;
+        }
+    }
+    if (!ok) {
+        struct ninjs_fault fault = {.path = "$", .line = json_walk_line(&w)};
+        (void)snprintf(fault.what, sizeof fault.what, "%s", w.fault);
+        return refuse_item(in, in->line, &fault, err);
+    }
+    if (kind == '{' && is_json_feed(document)) {
+        unsigned long line = 0;
+        struct feed *feed = feed_parse_json(document.at, document.len, &(struct feed_origin){0},
+                                            &line, err);
+        return start_feed(in, feed, line, err);
+    }
+    if (kind == '{') return read_item(in, bytes, len, in->line, item, err);
+    if (kind != '[') return refuse(in, in->line, "$: neither an object nor an array", err);
+    in->elements = json_inside(document);
+    in->mode = MODE_ARRAY;
+    return INPUT_MORE;
+}
+
+static enum input_result start_document(struct input *in, struct ninjs *item,
+                                        struct news_error *err)
+{
+    const char *bytes = in->bytes.data + in->used;
+    size_t len = in->bytes.len - in->used;
+    if (len > FEED_BYTES_MAX) {
+        in->mode = MODE_OVER;
+        return refuse(in, 0, "the document is larger than 64 MiB", err);
+    }
+    if (!in->end) return INPUT_MORE;
+    if (!feed_looks_xml(bytes, len)) return start_json(in, item, err);
+    unsigned long line = 0;
+    struct feed *feed = feed_parse_xml(bytes, len, &(struct feed_origin){0}, &line, err);
+    return start_feed(in, feed, line, err);
+}
+
+static enum input_result next_of_feed(struct input *in, struct ninjs *item, struct news_error *err)
+{
+    if (in->next == in->feed->item_count) return INPUT_END;
+    size_t i = in->next++;
+    struct ninjs_fault fault;
+    struct news_error why = {0};
+    char message[300];
+    buf_clear(&in->text);
+    if (!draft_write(&in->feed->items[i], in->now_ms, &in->text, &why)) {
+        (void)snprintf(message, sizeof message, "item %zu: %s", i + 1, why.message);
+        return refuse(in, 0, message, err);
+    }
+    if (ninjs_check(in->text.data, in->text.len, item, &fault)) return INPUT_ITEM;
+    (void)snprintf(message, sizeof message, "item %zu: %s: %s", i + 1, fault.path, fault.what);
+    return refuse(in, 0, message, err);
+}
+
+static enum input_result next_of_array(struct input *in, struct ninjs *item, struct news_error *err)
+{
+    struct json_slice e;
+    if (!json_next_element(&in->elements, &e)) return INPUT_END;
+    return read_item(in, e.at, e.len, line_of(in, e.at), item, err);
+}
+
+/* ---- telling them apart ---- */
+
+static bool is_whole_value(const char *bytes, size_t len)
+{
+    struct json_walk w = json_walk_start(bytes, len);
+    return json_walk_any(&w, 0) && json_walk_peek(&w) == '\0' && w.at == w.end;
+}
+
+static size_t line_length(const char *at, size_t left, bool *whole)
+{
+    const char *newline = memchr(at, '\n', left);
+    *whole = newline != NULL;
+    return newline ? (size_t)(newline - at) : left;
+}
+
+/* NDJSON: the first line is a whole object and no JSON Feed. One broken line must not make a
+ * document of many good ones, so the second line may speak for it. */
+static bool is_ndjson(const char *at, size_t left, bool end, bool *undecided)
+{
+    bool whole, second_whole;
+    size_t len = line_length(at, left, &whole);
+    *undecided = !whole && !end;
+    if (*undecided || *at != '{') return false;
+    if (is_whole_value(at, len)) return !is_json_feed((struct json_slice){at, len});
+    if (!whole) return false;
+    const char *second = at + len + 1;
+    size_t second_len = line_length(second, left - len - 1, &second_whole);
+    *undecided = !second_whole && !end;
+    return !*undecided && second_len > 0 && *second == '{' && is_whole_value(second, second_len);
+}
+
+static enum input_result start(struct input *in)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    const char *at = in->bytes.data + in->used;
+    size_t left = in->bytes.len - in->used;
+    size_t skip = left >= 3 && memcmp(at, bom, 3) == 0 ? 3 : 0;
+    size_t blank = left ? strspn(at + skip, " \t\r\n") : 0;
+    if (skip + blank == left) return in->end ? INPUT_END : INPUT_MORE;
+    const char *first = at + skip + blank;
+    bool undecided = false, json = *first == '{' || *first == '[';
+    if (json && is_ndjson(first, left - skip - blank, in->end, &undecided)) {
+        in->mode = MODE_LINES;
+    } else if (!undecided || left > INPUT_LINE_MAX) {
+        in->mode = MODE_DOCUMENT;
+    } else {
+        return INPUT_MORE;
+    }
+    if (json) { /* the encoding of XML is found from its very first bytes */
+        in->line = line_of(in, first);
+        in->used += skip + blank;
+    }
+    return INPUT_ITEM; /* decided */
+}
+
+static enum input_result step(struct input *in, struct ninjs *item, struct news_error *err)
+{
+    switch (in->mode) {
+    case MODE_START: break;
+    case MODE_LINES: return next_line(in, item, err);
+    case MODE_DOCUMENT: return start_document(in, item, err);
+    case MODE_FEED: return next_of_feed(in, item, err);
+    case MODE_ARRAY: return next_of_array(in, item, err);
+    case MODE_OVER: return INPUT_END;
+    }
+    return INPUT_END;
+}
+
+enum input_result input_next(struct input *in, struct ninjs *item, struct news_error *err)
+{
+    if (in->mode == MODE_START) {
+        enum input_result decided = start(in);
+        if (decided != INPUT_ITEM) return decided;
+    }
+    enum mode before = in->mode;
+    enum input_result r = step(in, item, err);
+    /* A document that turned out to be a list gives its first item at once. */
+    return r == INPUT_MORE && in->mode != before ? step(in, item, err) : r;
+}

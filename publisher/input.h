@@ -1,0 +1,39 @@
+/* publisher/input.h - the items of one file or of standard input, one after the other.
+ *
+ * What the bytes are is told by their content: XML is a feed; JSON whose first line is a whole
+ * value is NDJSON and is read as it comes, a line at a time; any other JSON is one document, an
+ * item, an array of items or a JSON Feed. Every item comes out as valid ninjs 3.1 on one line.
+ * Bounds: INPUT_LINE_MAX bytes a line, FEED_BYTES_MAX a document. */
+#ifndef PUBLISHER_INPUT_H
+#define PUBLISHER_INPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/ninjs.h"
+
+#define INPUT_LINE_MAX NINJS_BYTES_MAX
+
+struct input;
+
+enum input_result {
+    INPUT_ITEM,  /* *item: valid until the next call */
+    INPUT_FAULT, /* something was refused, or mended: err says what, as "FILE:LINE: path: message"
+                  */
+    INPUT_NOTE,  /* the same, but nothing was lost by it */
+    INPUT_MORE,  /* call input_fill() first */
+    INPUT_END,
+};
+
+/* path "-" is standard input. now_ms stands in for dates that are not known. */
+struct input *input_open(const char *path, int64_t now_ms, struct news_error *err);
+void input_close(struct input *in); /* NULL is fine */
+
+enum input_result input_next(struct input *in, struct ninjs *item, struct news_error *err);
+/* Reads what is there, once; blocks when nothing is: poll input_fd() first. */
+bool input_fill(struct input *in, struct news_error *err);
+int input_fd(const struct input *in);
+
+#endif

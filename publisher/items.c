@@ -1,0 +1,140 @@
+#include "publisher/items.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/date.h"
+#include "common/draft.h"
+#include "common/text.h"
+#include "common/uuid.h"
+
+struct items {
+    const struct settings *settings;
+    char *const *files;
+    int file_count, next;
+    int64_t now_ms;
+    struct input *in; /* the open one */
+    struct buf made;  /* the item of --title */
+    bool made_given;
+};
+
+struct items *items_open(const struct settings *s, char *const *files, int file_count,
+                         struct news_error *err)
+{
+    static char dash[] = "-";
+    static char *const standard_input[] = {dash};
+    struct items *it = calloc(1, sizeof *it);
+    if (!it) {
+        news_fail(err, NEWS_ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    *it = (struct items){.settings = s,
+                         .files = file_count ? files : standard_input,
+                         .file_count = file_count ? file_count : 1,
+                         .now_ms = date_now_ms()};
+    if (s->title && file_count) {
+        news_fail(err, NEWS_ERR_USAGE, "--title makes an item; files do not go with it");
+        items_close(it);
+        return NULL;
+    }
+    return it;
+}
+
+void items_close(struct items *it)
+{
+    if (!it) return;
+    input_close(it->in);
+    buf_deinit(&it->made);
+    free(it);
+}
+
+/* The item of --title, once. */
+static enum input_result made_item(struct items *it, struct ninjs *item, struct news_error *err)
+{
+    const struct settings *s = it->settings;
+    char urn[UUID_URN_SIZE];
+    struct ninjs_fault fault;
+    struct draft d;
+    if (it->made_given) return INPUT_END;
+    it->made_given = true;
+    if (s->link && !text_url_ok(s->link, strlen(s->link))) {
+        news_fail(err, NEWS_ERR_USAGE, "--link: \"%.100s\" is not an http or https URL", s->link);
+        return INPUT_FAULT;
+    }
+    uuid_random(urn);
+    draft_init(&d);
+    d.uri = s->uri ? s->uri : urn;
+    d.title = s->title;
+    d.body_text = s->body;
+    d.link = s->link;
+    d.by = s->by;
+    d.located = s->located;
+    if (!draft_write(&d, it->now_ms, &it->made, err)) return INPUT_FAULT;
+    if (ninjs_check(it->made.data, it->made.len, item, &fault)) return INPUT_ITEM;
+    ninjs_fail(err, &fault);
+    return INPUT_FAULT;
+}
+
+enum input_result items_next(struct items *it, struct ninjs *item, struct news_error *err)
+{
+    if (it->settings->title) return made_item(it, item, err);
+    for (;;) {
+        if (!it->in) {
+            if (it->next == it->file_count) return INPUT_END;
+            it->in = input_open(it->files[it->next++], it->now_ms, err);
+            if (!it->in) return INPUT_FAULT;
+        }
+        enum input_result r = input_next(it->in, item, err);
+        if (r != INPUT_END) return r;
+        input_close(it->in);
+        it->in = NULL;
+    }
+}
+
+bool items_fill(struct items *it, struct news_error *err)
+{
+    if (!it->in || input_fill(it->in, err)) return true;
+    input_close(it->in); /* this file is over; the next one has its chance */
+    it->in = NULL;
+    return false;
+}
+
+int items_fd(const struct items *it)
+{
+    return it->in ? input_fd(it->in) : -1;
+}
+
+/* ---- completed and placed ---- */
+
+/* --publisher, else the login, else the user's name. */
+static const char *publisher_name(const struct settings *s, struct transport_url *url)
+{
+    if (s->publisher) return s->publisher;
+    if (transport_url_parse(dial_first_broker(&s->dial), url, NULL) && *url->user) return url->user;
+    const struct passwd *who = getpwuid(getuid());
+    return who ? who->pw_name : "newspub";
+}
+
+bool placing_init(struct placing *p, const struct settings *s, struct news_error *err)
+{
+    struct transport_url url;
+    const char *name = publisher_name(s, &url);
+    topic_slug(name, strlen(name), p->publisher);
+    if (!*p->publisher) return news_fail(err, NEWS_ERR_USAGE, "--publisher must not be empty");
+    if (!*s->root || strpbrk(s->root, "/+#"))
+        return news_fail(err, NEWS_ERR_USAGE, "--root: \"%.60s\" is not one topic level", s->root);
+    p->place = (struct topic_place){.root = s->root,
+                                    .publisher = p->publisher,
+                                    .service = s->service,
+                                    .language = s->language,
+                                    .subject = s->subject,
+                                    .urgency = (int)s->urgency};
+    p->defaults = (struct item_defaults){.source = s->publisher,
+                                         .language = s->language,
+                                         .subject = s->subject,
+                                         .urgency = (int)s->urgency,
+                                         .now_ms = date_now_ms()};
+    return true;
+}

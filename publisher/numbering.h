@@ -1,0 +1,25 @@
+/* publisher/numbering.h - the wire numbers of items that are sent without a journal.
+ *
+ * A stream is (publisher, epoch, topic); its items are numbered 1, 2, 3 ... without holes, so a
+ * number is drawn only for an item that is going to be sent. The epoch is made at the start, so a
+ * restart never repeats a number. The journal, where there is one, keeps these instead. */
+#ifndef PUBLISHER_NUMBERING_H
+#define PUBLISHER_NUMBERING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+#define NUMBER_SIZE 128 /* "<publisher>:<epoch>:<seq>" with its NUL */
+
+struct numbering;
+
+/* publisher: a slug, copied. */
+struct numbering *numbering_new(const char *publisher, int64_t now_ms, struct news_error *err);
+void numbering_free(struct numbering *n); /* NULL is fine */
+
+/* Draws the next number of the topic's stream. False: out of memory. */
+bool numbering_next(struct numbering *n, const char *topic, char out[NUMBER_SIZE]);
+
+#endif

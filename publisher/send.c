@@ -1,0 +1,378 @@
+#include "publisher/send.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/date.h"
+#include "common/log.h"
+#include "publisher/items.h"
+#include "publisher/numbering.h"
+#include "publisher/outbox.h"
+
+enum {
+    REFUSALS_TOLD = 10, /* one by one; the rest are counted */
+    PROGRESS_AFTER_MS = 1000,
+    PROGRESS_EVERY_MS = 200,
+};
+
+/* Where the journal will join: between items and outbox. Today an item is numbered and queued in
+ * memory; with a journal it is numbered and committed there, and the outbox is filled from it. */
+struct send {
+    const struct settings *settings;
+    struct items *items;
+    struct placing placing;
+    struct numbering *numbering;
+    struct outbox *outbox;
+    struct link *link;
+    int signal_fd;
+
+    bool wants_input; /* items has nothing until its file is read */
+    bool input_over;
+    bool closing, down;
+    int interrupted; /* the signal, 0 none */
+    uint64_t taken;  /* items since rate_start_ms */
+    int64_t rate_start_ms;
+    int64_t progress_ms; /* when something last moved */
+    int64_t started_ms, told_ms;
+    bool told;
+
+    size_t published, refused_input, refused, too_large;
+    int status;
+};
+
+/* ---- what goes wrong ---- */
+
+/* The gravest wins: a denial is said before an outage, that before bad input. */
+static void fail_with(struct send *s, int status)
+{
+    static const int grave[] = {EX_NOPERM, EX_CONFIG, EX_USAGE,  EX_UNAVAILABLE,
+                                EX_IOERR,  EX_OSERR,  EX_DATAERR};
+    for (size_t i = 0; i < sizeof grave / sizeof *grave; i++) {
+        if (s->status == grave[i]) return;
+        if (status == grave[i]) {
+            s->status = status;
+            return;
+        }
+    }
+}
+
+static void progress_clear(struct send *s)
+{
+    if (s->told) (void)!write(STDERR_FILENO, "\r\033[K", 4);
+    s->told = false;
+}
+
+static void refuse_input(struct send *s, const struct news_error *err)
+{
+    progress_clear(s);
+    log_error("%s", err->message);
+    s->refused_input++;
+    fail_with(s, news_exit_status(err->code));
+}
+
+static void refuse_message(struct send *s, const struct outbox_message *m,
+                           const struct news_error *why)
+{
+    progress_clear(s);
+    if (s->refused++ < REFUSALS_TOLD) log_error("%s: %s", m->topic, why->message);
+    fail_with(s, news_exit_status(why->code));
+}
+
+/* ---- items into the outbox ---- */
+
+/* Nothing is published before its time; only a journal could hold it until then. */
+static bool is_due(const struct ninjs *item, int64_t now_ms, struct news_error *err)
+{
+    char until[DATE_RFC3339_SIZE];
+    int64_t embargo = item_date_ms(item, NINJS_EMBARGOED_UNTIL);
+    if (embargo == DATE_UNKNOWN || embargo <= now_ms) return true;
+    date_rfc3339(embargo, until);
+    struct json_slice uri = item->member[NINJS_URI];
+    return news_fail(err, NEWS_ERR_DATA, "%.*s: embargoed until %s, not sent",
+                     (int)(uri.len < 120 ? uri.len : 120), uri.at, until);
+}
+
+static bool enqueue(struct send *s, const struct ninjs *item, struct news_error *err)
+{
+    char topic[TOPIC_MAX], number[NUMBER_SIZE];
+    topic_of_item(&s->placing.place, item, topic);
+    if (!numbering_next(s->numbering, topic, number))
+        return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
+    item_write(item, &s->placing.defaults, number, outbox_payload(s->outbox));
+    return outbox_add(s->outbox, topic, err);
+}
+
+/* --rate: when the next item may be taken. */
+static int64_t item_due_ms(const struct send *s)
+{
+    if (s->settings->rate == 0) return 0;
+    return s->rate_start_ms + (int64_t)(s->taken * 1000 / (uint64_t)s->settings->rate);
+}
+
+static void count_taken(struct send *s, int64_t now)
+{
+    s->taken++;
+    if (now - item_due_ms(s) < 1000) return;
+    s->rate_start_ms = now; /* a pause is not caught up in a burst */
+    s->taken = 1;
+}
+
+static bool may_take(const struct send *s, int64_t now)
+{
+    return !s->input_over && !s->wants_input && now >= item_due_ms(s) && outbox_room(s->outbox);
+}
+
+static void take_one(struct send *s, int64_t now)
+{
+    struct ninjs item;
+    struct news_error err = {0};
+    switch (items_next(s->items, &item, &err)) {
+    case INPUT_ITEM:
+        if (!is_due(&item, date_now_ms(), &err)) {
+            refuse_input(s, &err);
+            break;
+        }
+        if (!enqueue(s, &item, &err)) {
+            refuse_input(s, &err);
+            s->input_over = true;
+        }
+        if (s->settings->rate > 0) count_taken(s, now);
+        s->progress_ms = now;
+        break;
+    case INPUT_FAULT: refuse_input(s, &err); break;
+    case INPUT_NOTE: log_error("%s", err.message); break;
+    case INPUT_MORE: s->wants_input = true; break;
+    case INPUT_END: s->input_over = true; break;
+    }
+}
+
+static void fill_input(struct send *s)
+{
+    struct news_error err = {0};
+    s->wants_input = false;
+    if (!items_fill(s->items, &err)) refuse_input(s, &err);
+}
+
+/* ---- the outbox onto the link ---- */
+
+static void push(struct send *s)
+{
+    struct outbox_message *m;
+    while ((m = outbox_next(s->outbox))) {
+        struct message message = {.topic = m->topic,
+                                  .payload = m->payload.data,
+                                  .payload_len = m->payload.len,
+                                  .qos = (int)s->settings->dial.qos};
+        struct news_error why = {0};
+        switch (link_publish(s->link, &message, m->token, &why)) {
+        case TRANSPORT_TAKEN: outbox_sent(s->outbox, m); break;
+        case TRANSPORT_FULL: return;
+        case TRANSPORT_REFUSED:
+            refuse_message(s, m, &why);
+            outbox_done(s->outbox, m);
+            break;
+        }
+    }
+}
+
+static void on_published(void *user, uint64_t token, const struct news_error *refused)
+{
+    struct send *s = user;
+    struct outbox_message *m = outbox_find(s->outbox, token);
+    if (!m) return;
+    if (refused) refuse_message(s, m, refused);
+    else s->published++;
+    outbox_done(s->outbox, m);
+    s->progress_ms = date_mono_ms();
+}
+
+static void on_state(void *user, enum transport_state state, const struct transport_url *url,
+                     const struct news_error *why, int wait_ms)
+{
+    struct send *s = user;
+    progress_clear(s);
+    switch (state) {
+    case TRANSPORT_UP:
+        log_note("connected to %s", url->text);
+        outbox_rewind(s->outbox);
+        s->progress_ms = date_mono_ms();
+        break;
+    case TRANSPORT_CONNECTING:
+        outbox_rewind(s->outbox);
+        if (why) log_error("%s; trying again in %d ms", why->message, wait_ms);
+        break;
+    case TRANSPORT_DOWN:
+        s->down = true;
+        if (!why) break;
+        log_error("%s", why->message);
+        fail_with(s, news_exit_status(why->code));
+        break;
+    }
+}
+
+/* ---- the loop ---- */
+
+static void on_signal(struct send *s)
+{
+    int signal_number = program_signal_next(s->signal_fd);
+    if (signal_number == 0 || signal_number == SIGHUP) return;
+    if (s->interrupted) s->down = true; /* asked twice: at once */
+    s->interrupted = signal_number;
+    s->input_over = true; /* what was taken is still brought home */
+}
+
+static void show_progress(struct send *s, int64_t now)
+{
+    if (s->settings->dial.verbose || now - s->started_ms < PROGRESS_AFTER_MS ||
+        now - s->told_ms < PROGRESS_EVERY_MS || !isatty(STDERR_FILENO))
+        return;
+    s->told = true;
+    s->told_ms = now;
+    dprintf(STDERR_FILENO, "\r\033[Knewspub: %zu published, %zu on their way", s->published,
+            outbox_count(s->outbox));
+}
+
+/* Nothing moved for --drain-timeout although something should have. */
+static bool is_stuck(const struct send *s, int64_t now)
+{
+    return outbox_count(s->outbox) > 0 && link_was_up(s->link) &&
+           now - s->progress_ms > s->settings->drain_timeout_ms;
+}
+
+static int poll_timeout(const struct send *s, const struct transport_wait *w, int64_t now)
+{
+    int64_t until = w->deadline_mono_ms, most = now + PROGRESS_EVERY_MS;
+    if (may_take(s, now)) return 0;
+    if (until > most) until = most;
+    if (!s->input_over && !s->wants_input && outbox_room(s->outbox) && item_due_ms(s) < until)
+        until = item_due_ms(s);
+    return until <= now ? 0 : (int)(until - now);
+}
+
+static void turn(struct send *s)
+{
+    int64_t now = date_mono_ms();
+    while (may_take(s, now))
+        take_one(s, now);
+    push(s);
+    if (s->input_over && outbox_count(s->outbox) == 0 && !s->closing) {
+        s->closing = true;
+        link_close(s->link);
+    }
+
+    struct transport_wait w = link_wait(s->link);
+    bool read_input = s->wants_input && outbox_room(s->outbox);
+    struct pollfd fds[] = {
+        {.fd = w.fd, .events = w.events},
+        {.fd = s->signal_fd, .events = POLLIN},
+        {.fd = read_input ? items_fd(s->items) : -1, .events = POLLIN},
+    };
+    if (poll(fds, 3, poll_timeout(s, &w, now)) < 0 && errno != EINTR) return;
+    if (fds[1].revents) on_signal(s);
+    if (fds[2].revents) fill_input(s);
+    link_service(s->link, fds[0].revents);
+    show_progress(s, now);
+    if (is_stuck(s, now)) {
+        log_error("nothing was acknowledged for %lld ms", s->settings->drain_timeout_ms);
+        fail_with(s, EX_UNAVAILABLE);
+        s->down = true;
+    }
+}
+
+static void summary(struct send *s)
+{
+    size_t left = outbox_count(s->outbox);
+    progress_clear(s);
+    if (s->refused > REFUSALS_TOLD) log_error("%zu more were refused", s->refused - REFUSALS_TOLD);
+    if (left > 0) {
+        log_error("%zu items were not acknowledged, and there is no journal to keep them", left);
+        fail_with(s, EX_UNAVAILABLE);
+    }
+    log_note("%zu published, %zu refused by the broker, %zu refused before", s->published,
+             s->refused, s->refused_input);
+}
+
+static int send_over_link(struct send *s)
+{
+    struct link_events events = {.user = s, .on_state = on_state, .on_published = on_published};
+    struct news_error err = {0};
+    s->outbox = outbox_new((size_t)s->settings->dial.window, &err);
+    if (s->outbox) s->link = dial_open(&s->settings->dial, &events, &err);
+    if (!s->link) {
+        log_error("%s", err.message);
+        return news_exit_status(err.code);
+    }
+    s->started_ms = s->progress_ms = s->rate_start_ms = date_mono_ms();
+    s->signal_fd = program_signals();
+    while (!s->down)
+        turn(s);
+    summary(s);
+    if (s->interrupted && s->status == EX_OK) s->status = 128 + s->interrupted;
+    return s->status;
+}
+
+/* ---- --dry-run ---- */
+
+static bool print_one(struct send *s, const struct ninjs *item, struct buf *line)
+{
+    char topic[TOPIC_MAX], number[NUMBER_SIZE];
+    topic_of_item(&s->placing.place, item, topic);
+    if (!numbering_next(s->numbering, topic, number)) return false;
+    buf_clear(line);
+    buf_putc(line, '{');
+    json_put_member(line, "topic", topic);
+    json_put_name(line, "item");
+    item_write(item, &s->placing.defaults, number, line);
+    buf_puts(line, "}\n");
+    return buf_ok(line) && fwrite(line->data, 1, line->len, stdout) == line->len;
+}
+
+static int dry_run(struct send *s)
+{
+    struct ninjs item;
+    struct news_error err = {0};
+    struct buf line = {0};
+    enum input_result r;
+    while ((r = items_next(s->items, &item, &err)) != INPUT_END) {
+        if (r == INPUT_MORE && items_fill(s->items, &err)) continue;
+        if (r == INPUT_ITEM && !print_one(s, &item, &line)) break;
+        if (r == INPUT_NOTE) log_error("%s", err.message);
+        if (r == INPUT_FAULT || r == INPUT_MORE) refuse_input(s, &err);
+    }
+    buf_deinit(&line);
+    if (!program_close_stdout(&err)) {
+        log_error("%s", err.message);
+        return EX_IOERR;
+    }
+    return s->status;
+}
+
+int send_run(const struct settings *settings, char *const *files, int file_count)
+{
+    struct send s = {.settings = settings};
+    struct settings with_password = *settings;
+    struct news_error err = {0};
+    int status;
+    if (!placing_init(&s.placing, settings, &err) ||
+        !dial_read_password(&with_password.dial, &err) ||
+        !(s.items = items_open(settings, files, file_count, &err)) ||
+        !(s.numbering = numbering_new(s.placing.publisher, date_now_ms(), &err))) {
+        log_error("%s", err.message);
+        status = news_exit_status(err.code);
+    } else {
+        s.settings = &with_password;
+        s.placing.defaults.source = settings->publisher ? settings->publisher : s.placing.publisher;
+        status = settings->dry_run ? dry_run(&s) : send_over_link(&s);
+    }
+    link_destroy(s.link);
+    outbox_free(s.outbox);
+    numbering_free(s.numbering);
+    items_close(s.items);
+    explicit_bzero(with_password.dial.password, sizeof with_password.dial.password);
+    return status;
+}

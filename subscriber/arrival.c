@@ -1,0 +1,209 @@
+#include "subscriber/arrival.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "common/date.h"
+#include "common/item.h"
+#include "common/text.h"
+
+static void put_local(struct buf *out, int64_t unix_ms, bool time_of_day)
+{
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm when;
+    char text[64];
+    if (unix_ms == DATE_UNKNOWN || !localtime_r(&seconds, &when)) return;
+    size_t len = time_of_day ? strftime(text, sizeof text, "%H:%M", &when)
+                             : strftime(text, sizeof text, "%Y-%m-%d", &when);
+    buf_put(out, text, len);
+}
+
+/* ---- of the topic; where it is not one of ours, of the item ---- */
+
+static void publisher(const struct arrival *a, struct buf *out)
+{
+    if (a->levels.publisher) buf_put(out, a->levels.publisher, a->levels.publisher_len);
+}
+
+static void service(const struct arrival *a, struct buf *out)
+{
+    if (a->levels.service) buf_put(out, a->levels.service, a->levels.service_len);
+}
+
+static void subject(const struct arrival *a, struct buf *out)
+{
+    if (a->levels.subject) buf_put(out, a->levels.subject, a->levels.subject_len);
+}
+
+static void topic(const struct arrival *a, struct buf *out)
+{
+    buf_puts(out, a->topic);
+}
+
+static void received(const struct arrival *a, struct buf *out)
+{
+    char text[DATE_RFC3339_SIZE];
+    date_rfc3339(a->received_ms, text);
+    buf_puts(out, text);
+}
+
+/* ---- of the item ---- */
+
+static void member(const struct arrival *a, enum ninjs_member m, struct buf *out)
+{
+    json_text(out, a->item->member[m]);
+}
+
+static void language(const struct arrival *a, struct buf *out)
+{
+    member(a, NINJS_LANGUAGE, out);
+}
+
+static void urgency(const struct arrival *a, struct buf *out)
+{
+    buf_printf(out, "%d", item_urgency(a->item));
+}
+
+static void headline(const struct arrival *a, struct buf *out)
+{
+    json_text(out, item_headline(a->item));
+}
+
+static void description(const struct arrival *a, struct buf *out)
+{
+    json_text(out, item_description(a->item));
+}
+
+static void body(const struct arrival *a, struct buf *out)
+{
+    struct json_slice s = item_body(a->item, NULL);
+    json_text(out, s.at ? s : item_description(a->item));
+}
+
+static void by(const struct arrival *a, struct buf *out)
+{
+    member(a, NINJS_BY, out);
+}
+
+static void located(const struct arrival *a, struct buf *out)
+{
+    member(a, NINJS_LOCATED, out);
+}
+
+static void source(const struct arrival *a, struct buf *out)
+{
+    struct json_slice s = item_source(a->item);
+    if (s.at) json_text(out, s);
+    else publisher(a, out);
+}
+
+static void uri(const struct arrival *a, struct buf *out)
+{
+    member(a, NINJS_URI, out);
+}
+
+static void link(const struct arrival *a, struct buf *out)
+{
+    json_text(out, item_link(a->item));
+}
+
+static void status(const struct arrival *a, struct buf *out)
+{
+    static const char *const names[] = {
+        [ITEM_USABLE] = "usable", [ITEM_WITHHELD] = "withheld", [ITEM_CANCELED] = "canceled"};
+    buf_puts(out, names[item_status(a->item)]);
+}
+
+static void version(const struct arrival *a, struct buf *out)
+{
+    member(a, NINJS_VERSION, out);
+}
+
+static void type(const struct arrival *a, struct buf *out)
+{
+    member(a, NINJS_TYPE, out);
+}
+
+static void note(const struct arrival *a, struct buf *out)
+{
+    member(a, NINJS_ED_NOTE, out);
+}
+
+static void number(const struct arrival *a, struct buf *out)
+{
+    json_text(out, item_alt_id(a->item, "newswire"));
+}
+
+static void date(const struct arrival *a, struct buf *out)
+{
+    put_local(out, item_time_ms(a->item), false);
+}
+
+static void clock_time(const struct arrival *a, struct buf *out)
+{
+    put_local(out, item_time_ms(a->item), true);
+}
+
+static void published(const struct arrival *a, struct buf *out)
+{
+    member(a, NINJS_VERSION_CREATED, out);
+}
+
+/* ---- the table ---- */
+
+static const struct field fields[] = {
+    {"headline", "the main headline", headline},
+    {"source", "who says so: the feed or agency", source},
+    {"located", "the dateline's place", located},
+    {"by", "the byline", by},
+    {"link", "the story's web page", link},
+    {"description", "the summary", description},
+    {"body", "the text, else the summary, on one line", body},
+    {"note", "the note to editors", note},
+    {"time", "local time of this version, 14:05", clock_time},
+    {"date", "local date of this version, 2026-11-23", date},
+    {"published", "time of this version as the item has it, RFC 3339", published},
+    {"received", "when it came here, RFC 3339", received},
+    {"publisher", "from the topic", publisher},
+    {"service", "from the topic", service},
+    {"subject", "from the topic: sport/football", subject},
+    {"language", "BCP 47", language},
+    {"urgency", "1 to 9", urgency},
+    {"status", "usable, withheld or canceled", status},
+    {"version", "of the item", version},
+    {"type", "text, picture, ...", type},
+    {"uri", "the item's identity", uri},
+    {"number", "wire number: publisher:epoch:number", number},
+    {"topic", "the whole topic", topic},
+};
+
+const struct field *field_find(const char *name, size_t len)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (strlen(fields[i].name) == len && memcmp(fields[i].name, name, len) == 0)
+            return &fields[i];
+    return NULL;
+}
+
+const struct field *field_at(size_t i)
+{
+    return i < sizeof fields / sizeof *fields ? &fields[i] : NULL;
+}
+
+void field_clean(const struct field *f, const struct arrival *a, struct buf *out)
+{
+    struct buf raw = {0};
+    f->write(a, &raw);
+    if (raw.len) text_clean(out, raw.data, raw.len, TEXT_ONE_LINE);
+    buf_deinit(&raw);
+}
+
+const char *arrival_hidden(const struct arrival *a, int64_t now_ms)
+{
+    int64_t embargo = item_date_ms(a->item, NINJS_EMBARGOED_UNTIL);
+    int64_t expires = item_date_ms(a->item, NINJS_EXPIRES);
+    if (item_status(a->item) == ITEM_CANCELED) return NULL;
+    if (item_status(a->item) == ITEM_WITHHELD) return "withheld";
+    if (embargo != DATE_UNKNOWN && embargo > now_ms) return "embargoed";
+    return expires != DATE_UNKNOWN && expires <= now_ms ? "expired" : NULL;
+}

@@ -1,0 +1,62 @@
+#include "subscriber/output.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { REGULAR_CHUNK = 256 * 1024 };
+
+/* Setting O_NONBLOCK would reach every process that shares the pipe or terminal, the shell among
+ * them. So we ask poll first and write what is sure to fit: POSIX promises PIPE_BUF bytes of a
+ * pipe; a regular file takes anything. */
+void output_init(struct output *o, int fd)
+{
+    struct stat info;
+    bool regular = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
+    *o = (struct output){.fd = fd, .chunk = regular ? REGULAR_CHUNK : PIPE_BUF};
+}
+
+void output_deinit(struct output *o)
+{
+    buf_deinit(&o->waiting);
+}
+
+static bool writable(const struct output *o)
+{
+    struct pollfd p = {.fd = o->fd, .events = POLLOUT};
+    return poll(&p, 1, 0) > 0;
+}
+
+bool output_flush(struct output *o, struct news_error *err)
+{
+    if (!buf_ok(&o->waiting)) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
+    while (o->done < o->waiting.len && !o->gone && writable(o)) {
+        size_t left = o->waiting.len - o->done;
+        ssize_t n = write(o->fd, o->waiting.data + o->done, left < o->chunk ? left : o->chunk);
+        if (n >= 0) o->done += (size_t)n;
+        else if (errno == EPIPE) o->gone = true;
+        else if (errno != EINTR && errno != EAGAIN)
+            return news_fail(err, NEWS_ERR_IO, "standard output: %s", strerror(errno));
+    }
+    if (o->done == o->waiting.len || o->gone) {
+        buf_clear(&o->waiting);
+        o->done = 0;
+    } else if (o->done > OUTPUT_FULL / 2) {
+        buf_consume(&o->waiting, o->done);
+        o->done = 0;
+    }
+    return true;
+}
+
+bool output_pending(const struct output *o)
+{
+    return o->done < o->waiting.len;
+}
+
+bool output_full(const struct output *o)
+{
+    return o->waiting.len - o->done >= OUTPUT_FULL;
+}

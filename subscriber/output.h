@@ -1,0 +1,30 @@
+/* subscriber/output.h - standard output that never blocks the loop.
+ *
+ * What a slow reader has not taken waits in memory; output_full() tells when no more should be
+ * added, so that the loop stops reading from the carrier meanwhile but keeps the connection. */
+#ifndef SUBSCRIBER_OUTPUT_H
+#define SUBSCRIBER_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "common/error.h"
+
+#define OUTPUT_FULL (4u << 20) /* bytes waiting */
+
+struct output {
+    struct buf waiting; /* append here, then output_flush() */
+    size_t done;        /* of waiting, written already */
+    int fd;
+    size_t chunk; /* largest write that cannot block once poll said POLLOUT */
+    bool gone;    /* the reader of the pipe has closed it */
+};
+
+void output_init(struct output *o, int fd);
+void output_deinit(struct output *o);
+/* Writes what the reader takes. True: go on (look at gone and output_pending()). False: err. */
+bool output_flush(struct output *o, struct news_error *err);
+bool output_pending(const struct output *o);
+bool output_full(const struct output *o);
+
+#endif

@@ -1,0 +1,150 @@
+#include "subscriber/view_text.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "common/date.h"
+#include "common/item.h"
+#include "common/text.h"
+
+enum {
+    WHEN_COLUMNS = 10,
+    SOURCE_COLUMNS = 16,
+    NARROW_SOURCE_COLUMNS = 8,
+    MARK_COLUMNS = 4,
+    NARROW = 72, /* a screen below that many columns */
+    HEADLINE_LEAST = 16,
+};
+
+/* Urgency and fate of an item: what stands before the headline, and its colour. */
+enum mark { MARK_NONE, MARK_KILL, MARK_FLASH, MARK_URGENT, MARK_HIGH, MARK_UPDATE, MARK_LOW };
+
+static const struct {
+    const char *text, *colour;
+} marks[] = {
+    [MARK_NONE] = {"", ""},
+    [MARK_KILL] = {"KILL", "\033[1;31m"},
+    [MARK_FLASH] = {"!!!", "\033[1;31m"},
+    [MARK_URGENT] = {"!!", "\033[1;33m"},
+    [MARK_HIGH] = {"!", "\033[1m"},
+    [MARK_UPDATE] = {"upd", ""},
+    [MARK_LOW] = {"", "\033[2m"},
+};
+
+static const char dim[] = "\033[2m", plain[] = "\033[0m";
+
+static enum mark mark_of(const struct ninjs *item)
+{
+    static const enum mark by_urgency[] = {[1] = MARK_FLASH, MARK_URGENT, MARK_HIGH,
+                                           MARK_NONE,        MARK_NONE,   MARK_NONE,
+                                           MARK_NONE,        MARK_LOW,    MARK_LOW};
+    enum mark mark = by_urgency[item_urgency(item)];
+    struct json_slice version = item->member[NINJS_VERSION];
+    if (item_status(item) == ITEM_CANCELED) return MARK_KILL;
+    bool first = !version.at || json_is(version, "1") || json_is(version, "0");
+    return mark == MARK_NONE && !first ? MARK_UPDATE : mark;
+}
+
+/* The time of day for today's items, the date for others; ten columns. */
+static void put_when(struct buf *out, int64_t when_ms, int64_t now_ms)
+{
+    time_t when = (time_t)(when_ms / 1000), now = (time_t)(now_ms / 1000);
+    struct tm then, today;
+    char text[32];
+    if (when_ms == DATE_UNKNOWN || !localtime_r(&when, &then) || !localtime_r(&now, &today)) {
+        buf_printf(out, "%*s", WHEN_COLUMNS, "");
+        return;
+    }
+    bool same_day = then.tm_year == today.tm_year && then.tm_yday == today.tm_yday;
+    text[strftime(text, sizeof text, "%Y-%m-%d", &then)] = '\0';
+    if (same_day) text[strftime(text, sizeof text, "%H:%M", &then)] = '\0';
+    buf_printf(out, "%*.10s", WHEN_COLUMNS, text);
+}
+
+/* A field that is right-to-left must not reorder its neighbours (UAX #9): it is isolated, on a
+ * terminal; a pipe gets the text alone. */
+static void put_isolated(struct buf *out, const char *text, size_t len, bool terminal)
+{
+    bool isolate = terminal && text_is_rtl(text, len);
+    if (isolate) buf_puts(out, "\xe2\x81\xa8"); /* FSI */
+    buf_put(out, text, len);
+    if (isolate) buf_puts(out, "\xe2\x81\xa9"); /* PDI */
+}
+
+static void put_source(struct text_row *row, const struct arrival *a, size_t columns,
+                       const struct view_screen *screen, struct buf *out)
+{
+    buf_clear(&row->field);
+    field_clean(field_find("source", 6), a, &row->field);
+    buf_clear(&row->line);
+    text_cell(&row->line, row->field.data ? row->field.data : "", row->field.len, columns, true);
+    put_isolated(out, row->line.data, row->line.len, screen->terminal);
+}
+
+/* text over as many lines as it takes, the later ones indented. */
+static void put_wrapped(struct buf *out, const char *text, size_t len, size_t indent,
+                        size_t columns, const struct view_screen *screen)
+{
+    if (columns == 0) {
+        put_isolated(out, text, len, screen->terminal);
+        return;
+    }
+    for (size_t at = 0, next = 0; at < len; at += next) {
+        if (at > 0) buf_printf(out, "\n%*s", (int)indent, "");
+        size_t n = text_wrap(text + at, len - at, columns, &next);
+        put_isolated(out, text + at, n, screen->terminal);
+    }
+}
+
+/* "PLACE · link": whatever there is of it; of a kill, the reason as well. The note to editors is
+ * not for readers otherwise. */
+static void put_details(struct text_row *row, const struct arrival *a, size_t indent,
+                        const struct view_screen *screen, struct buf *out)
+{
+    static const char *const names[] = {"located", "note", "link"};
+    bool first = true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        bool is_link = i == 2;
+        if (i == 1 && item_status(a->item) != ITEM_CANCELED) continue;
+        buf_clear(&row->field);
+        field_clean(field_find(names[i], strlen(names[i])), a, &row->field);
+        if (row->field.len == 0) continue;
+        if (first) buf_printf(out, "%*s%s", (int)indent, "", screen->colour ? dim : "");
+        else buf_puts(out, " \xc2\xb7 ");
+        first = false;
+        if (is_link && screen->terminal)
+            text_link(out, row->field.data, row->field.len, row->field.data, row->field.len);
+        else put_isolated(out, row->field.data, row->field.len, screen->terminal);
+    }
+    if (first) return;
+    if (screen->colour) buf_puts(out, plain);
+    buf_putc(out, '\n');
+}
+
+void text_row_deinit(struct text_row *row)
+{
+    buf_deinit(&row->field);
+    buf_deinit(&row->line);
+}
+
+void view_text_put(struct text_row *row, const struct arrival *a, const struct view_screen *screen,
+                   struct buf *out)
+{
+    bool narrow = screen->columns && screen->columns < NARROW;
+    size_t source_columns = narrow ? NARROW_SOURCE_COLUMNS : SOURCE_COLUMNS;
+    size_t indent = WHEN_COLUMNS + 2 + source_columns + 2 + MARK_COLUMNS + 1;
+    size_t room = screen->columns > indent + HEADLINE_LEAST ? screen->columns - indent : 0;
+    enum mark mark = mark_of(a->item);
+    const char *colour = screen->colour ? marks[mark].colour : "";
+
+    put_when(out, item_time_ms(a->item), screen->now_ms);
+    buf_puts(out, "  ");
+    put_source(row, a, source_columns, screen, out);
+    buf_printf(out, "  %s%-*s ", colour, MARK_COLUMNS, marks[mark].text);
+    buf_clear(&row->field);
+    field_clean(field_find("headline", 8), a, &row->field);
+    put_wrapped(out, row->field.data ? row->field.data : "", row->field.len, indent, room, screen);
+    if (*colour) buf_puts(out, plain);
+    buf_putc(out, '\n');
+    put_details(row, a, indent, screen, out);
+}
