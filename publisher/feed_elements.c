@@ -203,15 +203,31 @@ static void start_enclosure(struct feed_reader *r, const struct feed_attributes 
     (void)add_media(r, a, "enclosure", feed_attribute(r, a, NULL, "url"));
 }
 
+/* What kind of medium it is, by what it says of itself or by the end of its address. */
+static const char *medium_of(const char *said, const char *url)
+{
+    static const char *const kinds[] = {"image", "video", "audio"};
+    static const struct {
+        const char *end, *kind;
+    } ends[] = {{".jpg", "image"},  {".jpeg", "image"}, {".png", "image"},  {".gif", "image"},
+                {".webp", "image"}, {".mp4", "video"},  {".webm", "video"}, {".mp3", "audio"}};
+    for (size_t i = 0; said && i < sizeof kinds / sizeof *kinds; i++) {
+        if (strncasecmp(said, kinds[i], strlen(kinds[i])) == 0) return kinds[i];
+    }
+    size_t len = url && !said ? strcspn(url, "?#") : 0;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(ends[i].end);
+        if (len > n && strncasecmp(url + len - n, ends[i].end, n) == 0) return ends[i].kind;
+    }
+    return "enclosure";
+}
+
 static void start_media_content(struct feed_reader *r, const struct feed_attributes *a)
 {
-    static const char *const names[] = {"image", "video", "audio"};
-    const char *medium = feed_attribute(r, a, NULL, "medium"), *name = "enclosure";
-    if (!medium) medium = feed_attribute(r, a, NULL, "type");
-    for (size_t i = 0; medium && i < sizeof names / sizeof *names; i++) {
-        if (strncasecmp(medium, names[i], strlen(names[i])) == 0) name = names[i];
-    }
-    r->media = add_media(r, a, name, feed_attribute(r, a, NULL, "url"));
+    const char *said = feed_attribute(r, a, NULL, "medium"),
+               *url = feed_attribute(r, a, NULL, "url");
+    if (!said) said = feed_attribute(r, a, NULL, "type");
+    r->media = add_media(r, a, medium_of(said, url), url);
     r->caption = r->credit = NULL;
 }
 

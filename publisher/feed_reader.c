@@ -186,15 +186,15 @@ static bool start_root(struct feed_reader *r, const struct feed_name *name,
     return true;
 }
 
-/* Broken markup can leave a text open. An element that belongs to items or feeds ends it then, or
- * it would swallow the rest; those between become part of the item. */
-static void end_runaway_text(struct feed_reader *r, const char *name,
-                             const struct feed_vocabulary *v)
+/* Broken markup can leave a text open. An element of the feed's own vocabulary ends it then, or it
+ * would swallow the rest; those between become part of the item. */
+static void end_runaway_text(struct feed_reader *r, const char *name)
 {
     unsigned owner = r->depth;
     while (owner && r->stack[owner].place != PLACE_ITEM && r->stack[owner].place != PLACE_FEED)
         owner--;
-    if (!owner || owner == r->depth || !feed_element_find(v, name, r->stack[owner].place)) return;
+    if (!owner || owner == r->depth || !feed_element_find(r->home, name, r->stack[owner].place))
+        return;
     for (unsigned i = r->depth; i > owner; i--) {
         if (r->stack[i].place == PLACE_TEXT) end_text(r, r->stack[i].element);
         r->stack[i].place = r->stack[owner].place;
@@ -239,7 +239,7 @@ bool feed_reader_start(struct feed_reader *r, const struct feed_name *name,
         return false;
     }
     const struct feed_vocabulary *v = vocabulary_of(r, name);
-    if (r->damaged && v) end_runaway_text(r, name->local, v);
+    if (r->damaged && v == r->home && v) end_runaway_text(r, name->local);
     enum feed_place parent = feed_reader_top(r)->place;
     push(r, a);
     if (parent == PLACE_OUTSIDE) return start_root(r, name, a);
@@ -251,6 +251,9 @@ bool feed_reader_start(struct feed_reader *r, const struct feed_name *name,
     }
     const struct feed_element *e = v ? feed_element_find(v, name->local, parent) : NULL;
     if (e) start_known(r, e, a);
+    /* RSS 0.90 and 1.0 have the same root. */
+    if (e && e->place == PLACE_FEED && name->uri && strcasestr(name->uri, "netscape.com/rdf"))
+        r->build->feed->format = "RSS 0.90";
     return true;
 }
 

@@ -68,7 +68,7 @@ struct feed_reader {
     struct draft_media *media;        /* the item's latest, which what follows describes */
     const char *caption, *credit;     /* of it */
 
-    bool damaged;      /* set by the owner once the markup has turned out to be broken */
+    bool damaged;      /* set by the owner: the markup is known to be broken */
     char refused[120]; /* why reading has to stop; empty while it need not */
 };
 

@@ -139,8 +139,6 @@ static xmlEntityPtr get_entity(void *user, const xmlChar *name)
  * well again. */
 static void forget_damage(struct reading *g)
 {
-    if (g->parser->wellFormed) return;
-    g->reader.damaged = true;
     g->parser->wellFormed = 1;
 }
 
@@ -228,8 +226,8 @@ struct document {
 };
 
 /* What reading has come to, as a feed or as an error. */
-static struct feed *conclude(struct reading *g, struct document *d, unsigned long *line,
-                             struct news_error *err)
+static struct feed *conclude(struct reading *g, const struct document *d, bool recovered,
+                             unsigned long *line, struct news_error *err)
 {
     const struct feed_reader *r = &g->reader;
     if (r->refused[0]) {
@@ -243,32 +241,33 @@ static struct feed *conclude(struct reading *g, struct document *d, unsigned lon
         return NULL;
     }
     struct feed *feed = feed_finish(r->build, err);
-    if (feed && d->fault.what[0]) feed_damaged(feed, d->fault.line, "%s", d->fault.what);
+    if (feed && recovered)
+        feed_damaged(feed, d->fault.line, "%s",
+                     d->fault.what[0] ? d->fault.what : "something stands before the feed");
     return feed;
 }
 
-/* Reads d, strictly or recovering what can be. *broken: it was strict and failed. */
-static struct feed *read_feed(struct document *d, bool recover, bool *broken, unsigned long *line,
+/* Reads d, strictly or recovering what can be. *again: it was read strictly, and no feed came of
+ * it that way. */
+static struct feed *read_feed(struct document *d, bool recover, bool *again, unsigned long *line,
                               struct news_error *err)
 {
     struct feed_build build;
     struct feed *feed = NULL;
     struct reading *g = calloc(1, sizeof *g); /* a deep stack: not for ours */
-    *broken = false;
-    if (feed_build_init(&build, d->origin) && g) {
+    bool ready = feed_build_init(&build, d->origin) && g;
+    *again = false;
+    if (ready) {
         feed_reader_init(&g->reader, &build);
-        bool read = read_document(g, d->xml, d->len, recover);
-        if (g->fault.what[0] && !recover) {
-            d->fault = g->fault;
-            d->fault.line += d->lines_before;
-        }
-        *broken = read && !recover && g->fault.what[0] && !g->reader.refused[0];
-        if (read && !*broken) feed = conclude(g, d, line, err);
-        else if (!read) news_fail(err, NEWS_ERR_MEMORY, "feed: out of memory");
+        g->reader.damaged = recover;
+        ready = read_document(g, d->xml, d->len, recover);
+        if (!recover) d->fault = g->fault;
+        bool refused_inside = g->reader.refused[0] && g->reader.home;
+        *again = ready && !recover && !refused_inside && (g->fault.what[0] || !g->reader.home);
+        if (ready && !*again) feed = conclude(g, d, recover, line, err);
         feed_reader_deinit(&g->reader);
-    } else {
-        news_fail(err, NEWS_ERR_MEMORY, "feed: out of memory");
     }
+    if (!ready) news_fail(err, NEWS_ERR_MEMORY, "feed: out of memory");
     feed_build_deinit(&build);
     free(g);
     return feed;
@@ -280,19 +279,20 @@ static struct feed *read_text(const struct charset_text *text, const struct feed
 {
     struct document d = {.xml = text->data, .len = text->len, .origin = origin};
     struct buf repaired = {0};
-    bool broken;
+    bool again;
     while (d.len && strchr(" \t\r\n", *d.xml)) { /* XML 1.0 allows none before its declaration */
         d.lines_before += *d.xml == '\n';
         d.xml++, d.len--;
     }
-    struct feed *feed = read_feed(&d, false, &broken, line, err);
-    if (broken) {
+    struct feed *feed = read_feed(&d, false, &again, line, err);
+    if (again) {
         unsigned long dropped;
+        d.fault.line += d.lines_before;
         feed_repair(&repaired, d.xml, d.len, &dropped);
         d.xml = repaired.data ? repaired.data : "";
         d.len = repaired.len;
         d.lines_before += dropped;
-        feed = read_feed(&d, true, &broken, line, err);
+        feed = read_feed(&d, true, &again, line, err);
     }
     buf_deinit(&repaired);
     return feed;

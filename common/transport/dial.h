@@ -17,76 +17,39 @@ struct dial_settings {
     char password[DIAL_PASSWORD]; /* read by dial_read_password() */
 };
 
+/* clang-format off: a table reads best with a row for each option. */
 /* The rows of a program's option table; member is the struct dial_settings in its settings. */
 #define DIAL_OPTIONS(settings, member)                                                             \
     {.help = "Connection"},                                                                        \
-        {.name = "broker",                                                                         \
-         .letter = 'b',                                                                            \
-         .type = OPTION_LIST,                                                                      \
-         .argument = "URL",                                                                        \
-         .at = offsetof(settings, member.brokers),                                                 \
-         .help =                                                                                   \
-             "where to connect: mqtt://[user@]host[:1883]. Several are an order of preference "    \
+    {.name = "broker", .letter = 'b', .type = OPTION_LIST, .argument = "URL",                      \
+     .at = offsetof(settings, member.brokers),                                                     \
+     .help = "where to connect: mqtt://[user@]host[:1883]. Several are an order of preference "    \
              "(default $NEWSWIRE_BROKER, or mqtt://localhost)"},                                   \
-        {.name = "password-file",                                                                  \
-         .type = OPTION_TEXT,                                                                      \
-         .argument = "FILE",                                                                       \
-         .at = offsetof(settings, member.password_file),                                           \
-         .help = "the login's password: the first line of FILE, which only its owner may read"},   \
-        {.name = "id",                                                                             \
-         .type = OPTION_TEXT,                                                                      \
-         .argument = "ID",                                                                         \
-         .at = offsetof(settings, member.id),                                                      \
-         .help = "client id (default: made up)"},                                                  \
-        {.name = "qos",                                                                            \
-         .type = OPTION_NUMBER,                                                                    \
-         .argument = "0|1",                                                                        \
-         .fallback = "1",                                                                          \
-         .most = 1,                                                                                \
-         .at = offsetof(settings, member.qos),                                                     \
-         .help = "MQTT quality of service"},                                                       \
-        {.name = "connect-timeout",                                                                \
-         .type = OPTION_TIME,                                                                      \
-         .argument = "TIME",                                                                       \
-         .fallback = "10s",                                                                        \
-         .at = offsetof(settings, member.connect_timeout_ms),                                      \
-         .help = "give up when nothing could be reached for so long at the start; 0: never"},      \
-        {.name = "mqtt",                                                                           \
-         .type = OPTION_NUMBER,                                                                    \
-         .argument = "4|5",                                                                        \
-         .fallback = "0",                                                                          \
-         .most = 5,                                                                                \
-         .at = offsetof(settings, member.mqtt_version),                                            \
-         .help = "protocol version: 5, 4 (that is 3.1.1), or 0: 5 and then 4"},                    \
-        {.name = "window",                                                                         \
-         .type = OPTION_NUMBER,                                                                    \
-         .argument = "N",                                                                          \
-         .fallback = "500",                                                                        \
-         .least = 1,                                                                               \
-         .most = 10000,                                                                            \
-         .at = offsetof(settings, member.window),                                                  \
-         .help = "unacknowledged messages at most"},                                               \
-    {                                                                                              \
-        .name = "nagle", .type = OPTION_FLAG, .at = offsetof(settings, member.nagle),              \
-        .help = "leave Nagle's algorithm on, to see what it does"                                  \
-    }
+    {.name = "password-file", .type = OPTION_TEXT, .argument = "FILE",                             \
+     .at = offsetof(settings, member.password_file),                                               \
+     .help = "the login's password: the first line of FILE, which only its owner may read"},       \
+    {.name = "id", .type = OPTION_TEXT, .argument = "ID", .at = offsetof(settings, member.id),     \
+     .help = "client id (default: made up)"},                                                      \
+    {.name = "qos", .type = OPTION_NUMBER, .argument = "0|1", .fallback = "1", .most = 1,          \
+     .at = offsetof(settings, member.qos), .help = "MQTT quality of service"},                     \
+    {.name = "connect-timeout", .type = OPTION_TIME, .argument = "TIME", .fallback = "10s",        \
+     .at = offsetof(settings, member.connect_timeout_ms),                                          \
+     .help = "give up when nothing could be reached for so long at the start; 0: never"},          \
+    {.name = "mqtt", .type = OPTION_NUMBER, .argument = "4|5", .fallback = "0", .most = 5,         \
+     .at = offsetof(settings, member.mqtt_version),                                                \
+     .help = "protocol version: 5, 4 (that is 3.1.1), or 0: 5 and then 4"},                        \
+    {.name = "nagle", .type = OPTION_FLAG, .at = offsetof(settings, member.nagle),                 \
+     .help = "leave Nagle's algorithm on, to see what it does"}
 
 #define DIAL_GENERAL_OPTIONS(settings, member)                                                     \
     {.help = "General"},                                                                           \
-        {.name = "config",                                                                         \
-         .type = OPTION_TEXT,                                                                      \
-         .argument = "FILE",                                                                       \
-         .at = offsetof(settings, member.config),                                                  \
-         .help = "settings as \"name = value\" lines"},                                            \
-        {.name = "verbose",                                                                        \
-         .letter = 'v',                                                                            \
-         .type = OPTION_FLAG,                                                                      \
-         .at = offsetof(settings, member.verbose),                                                 \
-         .help = "say what happens, on standard error"},                                           \
-        {.name = "version", .letter = 'V', .type = OPTION_ACTION, .help = "print the version"},    \
-    {                                                                                              \
-        .name = "help", .letter = 'h', .type = OPTION_ACTION, .help = "print this text"            \
-    }
+    {.name = "config", .type = OPTION_TEXT, .argument = "FILE",                                    \
+     .at = offsetof(settings, member.config), .help = "settings as \"name = value\" lines"},       \
+    {.name = "verbose", .letter = 'v', .type = OPTION_FLAG,                                        \
+     .at = offsetof(settings, member.verbose), .help = "say what happens, on standard error"},     \
+    {.name = "version", .letter = 'V', .type = OPTION_ACTION, .help = "print the version"},        \
+    {.name = "help", .letter = 'h', .type = OPTION_ACTION, .help = "print this text"}
+/* clang-format on */
 
 /* Reads the password file, if there is one. Refused: a file that others may read, and a password
  * on an unencrypted way to another machine. */

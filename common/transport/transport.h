@@ -9,6 +9,9 @@
  * Threads: everything here, callbacks included, runs on the caller's thread, and callbacks run
  * only inside transport_service(). A callback may subscribe and publish; it must not destroy the
  * transport.
+ * Signals: the first MQTT transport makes the process ignore SIGPIPE (libmosquitto writes to
+ * sockets without MSG_NOSIGNAL): whoever writes to a pipe looks for EPIPE, and a child that is
+ * started gets SIGPIPE back before exec.
  * Loop: poll the fd of transport_wait() for its events until its deadline, then call
  * transport_service() with what poll said; ask again each turn, the fd changes. */
 #ifndef NEWS_TRANSPORT_H
@@ -58,7 +61,7 @@ struct transport_options {
     const char *password;   /* NULL: none. Never logged. */
     int keepalive_s;        /* 0: 30 */
     int connect_timeout_ms; /* resolve, connect and be greeted; 0: 10 000 */
-    unsigned window;        /* unacknowledged publications at most; 0: 500 */
+    unsigned window;        /* unacknowledged publications at most; 0: 200 */
     size_t packet_max;      /* largest packet we take, announced where the carrier can; 0: 1 MiB */
     bool keep_session;      /* the carrier remembers us between connections (MQTT: clean start 0) */
     int mqtt_version;       /* 5 or 4 (3.1.1); 0: 5, falling back to 3.1.1 when 5 is refused */
@@ -68,7 +71,7 @@ struct transport_options {
 
 struct transport_wait {
     int fd;                   /* -1: nothing to poll, the deadline alone */
-    short events;             /* POLLIN, POLLOUT */
+    short events;             /* of poll(2), to be passed on as they are */
     int64_t deadline_mono_ms; /* call service no later; INT64_MAX: no need */
 };
 
@@ -123,15 +126,15 @@ struct transport *transport_open(const struct transport_url *url,
                                  const struct transport_events *events, struct news_error *err);
 
 /* on_subscribed follows. False: not up, or the filter is malformed. */
-bool transport_subscribe(struct transport *t, const char *filter, int qos,
-                         struct news_error *err);
+bool transport_subscribe(struct transport *t, const char *filter, int qos, struct news_error *err);
 /* Takes a copy of m. token comes back in on_published, once, unless the connection ends first.
  * What is taken is on its way by the next transport_service() at the latest. */
 enum transport_answer transport_publish(struct transport *t, const struct message *m,
                                         uint64_t token, struct news_error *err);
 size_t transport_payload_max(const struct transport *t, const char *topic, int qos);
 /* Off: no more messages are read until it is on again, so that the carrier holds them back.
- * Acknowledgements of our own publications may wait with them. On at first. */
+ * Acknowledgements of our own publications may wait with them, and so does the carrier's sign of
+ * life: off for longer than keepalive_s may end the connection. On at first. */
 void transport_set_reading(struct transport *t, bool on);
 struct transport_wait transport_wait(const struct transport *t);
 void transport_service(struct transport *t, short revents);

@@ -353,6 +353,13 @@ static int write_packets(struct mqtt *q)
     return error_number;
 }
 
+static bool may_read(const struct mqtt *q)
+{
+    if (q->ended || q->broke_limit) return false;
+    if (q->phase == GREETING) return q->connack < 0; /* UP before the first message */
+    return q->reading && q->delivered < BATCH_MAX;
+}
+
 /* Pitfall 18: loop_read() takes one packet a call when we have nothing outstanding. It is called
  * until it brings nothing: errno says EAGAIN then, but also after a packet whose answer was queued
  * while the library's wake-up pipe was full; what a callback has seen is progress all the same. */
@@ -360,13 +367,12 @@ static int read_packets(struct mqtt *q)
 {
     int error_number = 0;
     bool drained = false;
-    while (!drained && !q->ended && q->reading && q->delivered < BATCH_MAX) {
+    while (!drained && may_read(q)) {
         unsigned before = q->progress;
         errno = 0;
         note_status(q, mosquitto_loop_read(q->handle, 1));
         error_number = errno;
         drained = q->progress == before && error_number == EAGAIN;
-        if (q->phase == GREETING && q->connack >= 0) break; /* UP before the first message */
     }
     return error_number;
 }
@@ -403,7 +409,7 @@ static void serve_up(struct mqtt *q, short revents)
 {
     int64_t now = date_mono_ms();
     int error_number = 0;
-    bool hung_up = revents & (POLLERR | POLLHUP);
+    bool hung_up = revents & (POLLERR | POLLHUP | POLLRDHUP);
     if (hung_up && !q->reading) {
         /* What is unread is unacknowledged as well: the carrier, or a sync, brings it again. */
         end_with(q, NEWS_ERR_UNREACHABLE, "the connection was lost");
@@ -522,7 +528,7 @@ static struct transport_wait mqtt_wait(const struct transport *t)
         break;
     case UP:
         w.fd = mosquitto_socket(q->handle);
-        w.events = (short)((q->reading ? POLLIN : 0) | writing);
+        w.events = (short)((q->reading ? POLLIN : POLLRDHUP) | writing);
         w.deadline_mono_ms = q->misc_ms;
         if (q->patience.on && q->reading) w.deadline_mono_ms = q->patience.end_ms;
         break;

@@ -17,10 +17,10 @@
 
 enum { CONNECT = 1, PUBLISH = 3, PUBACK = 4, SUBSCRIBE = 8, DISCONNECT = 14 };
 
-#define BYTES(...)                                                                                 \
-    (const unsigned char[]){__VA_ARGS__}, sizeof((const unsigned char[]){__VA_ARGS__})
-#define CONNACK_5 0x20, 0x03, 0x00, 0x00, 0x00
-#define CONNACK_4 0x20, 0x02, 0x00, 0x00
+/* The bytes of a string literal, and how many. */
+#define BYTES(literal) (literal), sizeof(literal) - 1
+#define CONNACK_5      "\x20\x03\x00\x00\x00"
+#define CONNACK_4      "\x20\x02\x00\x00"
 
 /* --- real brokers ------------------------------------------------------------------------ */
 
@@ -249,8 +249,8 @@ static int protocol_level(const struct peer *p)
 static void version_5_refused_means_3_1_1(void **state)
 {
     static const struct peer_answer answers[][2] = {
-        {{BYTES(0x20, 0x02, 0x00, 0x01), true}, {BYTES(CONNACK_4), false}},
-        {{BYTES(0x20, 0x03, 0x00, 0x84, 0x00), true}, {BYTES(CONNACK_4), false}},
+        {{BYTES("\x20\x02\x00\x01"), true}, {BYTES(CONNACK_4), false}},
+        {{BYTES("\x20\x03\x00\x84\x00"), true}, {BYTES(CONNACK_4), false}},
         {{"", 0, true}, {BYTES(CONNACK_4), false}},
     };
     (void)state;
@@ -280,10 +280,10 @@ static void a_refused_connection_says_why(void **state)
         struct peer_answer answer;
         enum news_errc code;
     } table[] = {
-        {{BYTES(0x20, 0x03, 0x00, 0x86, 0x00), false}, NEWS_ERR_DENIED},
-        {{BYTES(0x20, 0x03, 0x00, 0x87, 0x00), true}, NEWS_ERR_DENIED},
-        {{BYTES(0x20, 0x03, 0x00, 0x89, 0x00), true}, NEWS_ERR_UNREACHABLE},
-        {{BYTES(0x20, 0x03, 0x00, 0x9D, 0x00), true}, NEWS_ERR_UNREACHABLE},
+        {{BYTES("\x20\x03\x00\x86\x00"), false}, NEWS_ERR_DENIED},
+        {{BYTES("\x20\x03\x00\x87\x00"), true}, NEWS_ERR_DENIED},
+        {{BYTES("\x20\x03\x00\x89\x00"), true}, NEWS_ERR_UNREACHABLE},
+        {{BYTES("\x20\x03\x00\x9D\x00"), true}, NEWS_ERR_UNREACHABLE},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -323,10 +323,8 @@ static void a_server_disconnect_says_why(void **state)
 static void limits_of_the_greeting_are_kept(void **state)
 {
     /* receive maximum 2, maximum QoS 1, no retained messages, packets of at most 64 */
-    static const struct peer_answer greeting = {BYTES(0x20, 0x0F, 0x00, 0x00, 0x0C, 0x21, 0x00,
-                                                      0x02, 0x24, 0x01, 0x25, 0x00, 0x27, 0x00,
-                                                      0x00, 0x00, 0x40),
-                                                false};
+    static const struct peer_answer greeting = {
+        BYTES("\x20\x0F\x00\x00\x0C\x21\x00\x02\x24\x01\x25\x00\x27\x00\x00\x00\x40"), false};
     struct scene x;
     struct message m = {.topic = "t", .payload = "x", .payload_len = 1, .qos = 1};
     struct news_error err;
@@ -491,11 +489,14 @@ static void a_message_above_our_limit_is_not_taken(void **state)
 static void what_is_not_mqtt_ends_the_connection(void **state)
 {
     static const struct peer_answer answers[] = {
-        {BYTES('H', 'T', 'T', 'P', '/', '1', '.', '1', ' ', '4', '0', '0', '\r', '\n'), true},
-        {BYTES(0x20, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF), false},
-        {BYTES(CONNACK_5, 0x32, 0x02, 0xFF, 0xFF), false},
-        {BYTES(CONNACK_5, 0x00, 0x00), false},
-        {BYTES(CONNACK_5, 0x36, 0x07, 0x00, 0x01, 't', 0x00, 0x01, 0x00, 'x'), false},
+        {BYTES("HTTP/1.1 400\r\n"), true},
+        {BYTES("\x20\xFF\xFF\xFF\xFF\xFF"), false},
+        {BYTES(CONNACK_5 "\x32\x02\xFF\xFF"), false},
+        {BYTES(CONNACK_5 "\x00\x00"), false},
+        {BYTES(CONNACK_5 "\x36\x07\x00\x01"
+                         "t\x00\x01\x00"
+                         "x"),
+         false},
     };
     const struct transport_options o = {.mqtt_version = 5, .connect_timeout_ms = 2000};
     (void)state;

@@ -111,7 +111,7 @@ static void bad_bytes_are_replaced_one_by_one(void **state)
         {BYTES("\xFE\xFF\0a\xD8\0\0b"), NULL, "a\uFFFDb", "UTF-16BE"},
         {BYTES("a\x81"
                "b"),
-         "windows-1252", "a\uFFFDb", "CP1252"},
+         "windows-1252", "a\uFFFDb", "windows-1252"},
         {BYTES("\xC3\xA9 cut \xC3"), "utf-8", "é cut \uFFFD", "UTF-8"},
     };
     CHECK(cases);

@@ -1,0 +1,618 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/options.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+#define ARGS_MAX     16
+
+/* --------------------------------------------------------------------------- A program's table */
+
+struct settings {
+    bool verbose;
+    const char *output, *plain;
+    long long count, wait_ms;
+    struct option_range urgency;
+    struct option_list topics, languages;
+};
+
+enum { SEND = 1, CHECK = 2 };
+
+static const struct option table[] = {
+    {.help = "General"},
+    {.name = "verbose", .letter = 'v', .type = OPTION_FLAG, .at = offsetof(struct settings, verbose),
+     .help = "say more"},
+    {.name = "output", .letter = 'o', .type = OPTION_TEXT, .argument = "FORMAT",
+     .at = offsetof(struct settings, output), .fallback = "auto",
+     .help = "how to show items: text, ndjson, tsv, or a format string made of fields and widths"},
+    {.name = "plain", .type = OPTION_TEXT, .argument = "A-VERY-LONG-ARGUMENT-NAME",
+     .at = offsetof(struct settings, plain), .commands = CHECK, .help = "no default"},
+    {.help = "Numbers"},
+    {.name = "count", .letter = 'n', .type = OPTION_NUMBER, .argument = "N",
+     .at = offsetof(struct settings, count), .least = 0, .most = 1000, .fallback = "0",
+     .help = "stop after that many"},
+    {.name = "for", .type = OPTION_TIME, .argument = "TIME",
+     .at = offsetof(struct settings, wait_ms), .help = "stop after that time"},
+    {.name = "urgency", .letter = 'u', .type = OPTION_RANGE, .argument = "A-B",
+     .at = offsetof(struct settings, urgency), .least = 1, .most = 9, .fallback = "1-9",
+     .help = "only these"},
+    {.name = "topic", .letter = 't', .type = OPTION_LIST, .argument = "FILTER",
+     .at = offsetof(struct settings, topics), .help = "may be repeated"},
+    {.name = "lang", .type = OPTION_LIST, .split = true, .argument = "TAG,...",
+     .at = offsetof(struct settings, languages), .help = "parted by commas"},
+    {.name = "config", .type = OPTION_TEXT, .argument = "FILE",
+     .at = offsetof(struct settings, plain), .help = "settings"},
+    {.name = "help", .letter = 'h', .type = OPTION_ACTION, .help = "this text"},
+    {.name = "version", .type = OPTION_ACTION, .help = "the version"},
+    {0},
+};
+
+/* ------------------------------------------------------------------------------------ Helpers */
+
+struct run {
+    struct options o;
+    struct settings s;
+    char *argv[ARGS_MAX + 1];
+    int argc, operands;
+    const char *action;
+    struct news_error err;
+};
+
+static void run_start(struct run *r)
+{
+    *r = (struct run){0};
+    assert_true(options_init(&r->o, "newstest", table, &r->s, &r->err));
+}
+
+/* Parses the words of line, parted by blanks ("~" stands for an empty one). */
+static bool run_parse(struct run *r, const char *line)
+{
+    static char words[1024];
+    assert_true(strlen(line) < sizeof words);
+    strcpy(words, line);
+    r->argc = 0;
+    static char program[] = "newstest", empty[] = "";
+    r->argv[r->argc++] = program;
+    for (char *w = strtok(words, " "); w; w = strtok(NULL, " ")) {
+        assert_true(r->argc < ARGS_MAX);
+        r->argv[r->argc++] = strcmp(w, "~") == 0 ? empty : w;
+    }
+    r->argv[r->argc] = NULL;
+    return options_parse(&r->o, r->argc, r->argv, &r->operands, &r->action, &r->err);
+}
+
+static char *file_made(const char *content)
+{
+    char *path = strdup("/tmp/newswire-options-XXXXXX");
+    assert_non_null(path);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+    (void)close(fd);
+    return path;
+}
+
+/* ------------------------------------------------------------------------------ Command lines */
+
+static void the_table_gives_the_defaults(void **state)
+{
+    (void)state;
+    struct run r;
+    run_start(&r);
+    assert_true(run_parse(&r, ""));
+    assert_false(r.s.verbose);
+    assert_string_equal(r.s.output, "auto");
+    assert_null(r.s.plain);
+    assert_int_equal(r.s.urgency.least, 1);
+    assert_int_equal(r.s.urgency.most, 9);
+    assert_int_equal(r.s.topics.count, 0);
+    assert_int_equal(r.operands, 0);
+    assert_null(r.action);
+    options_deinit(&r.o);
+}
+
+static void options_and_operands_come_in_any_order_and_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        const char *output;
+        bool verbose;
+        long long count;
+        const char *operands; /* parted by blanks */
+    } cases[] = {
+        {"-o text", "text", false, 0, ""},
+        {"-otext", "text", false, 0, ""},
+        {"--output text", "text", false, 0, ""},
+        {"--output=text", "text", false, 0, ""},
+        {"--output=", "", false, 0, ""},
+        {"--output ~", "", false, 0, ""},
+        {"--output=a=b", "a=b", false, 0, ""},
+        {"--output -v", "-v", false, 0, ""}, /* a value may look like an option */
+        {"-o --", "--", false, 0, ""},
+        {"-vn5", "auto", true, 5, ""},
+        {"-vn 5", "auto", true, 5, ""},
+        {"-vovo", "vo", true, 0, ""},
+        {"a -v b", "auto", true, 0, "a b"},
+        {"a - b -v", "auto", true, 0, "a - b"},
+        {"-v -- -v --output c", "auto", true, 0, "-v --output c"},
+        {"a -- -- b", "auto", false, 0, "a -- b"},
+        {"--count 3 a --count 4", "auto", false, 4, "a"}, /* the last one stands */
+        {"--verbose=no -n0", "auto", false, 0, ""},
+        {"--verbose=yes", "auto", true, 0, ""},
+        {"-v --verbose=off", "auto", false, 0, ""},
+        {"~ a", "auto", false, 0, "~ a"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run r;
+        run_start(&r);
+        if (!run_parse(&r, cases[i].line)) fail_msg("%s: %s", cases[i].line, r.err.message);
+        char operands[256] = "";
+        for (int a = 0; a < r.operands; a++) {
+            if (a > 0) strcat(operands, " ");
+            strcat(operands, *r.argv[a] ? r.argv[a] : "~");
+        }
+        if (strcmp(r.s.output, cases[i].output) != 0 || r.s.verbose != cases[i].verbose ||
+            r.s.count != cases[i].count || strcmp(operands, cases[i].operands) != 0)
+            fail_msg("%s: %s %d %lld \"%s\"", cases[i].line, r.s.output, r.s.verbose, r.s.count,
+                     operands);
+        options_deinit(&r.o);
+    }
+}
+
+static void actions_are_told_and_the_first_one_counts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *action;
+    } cases[] = {
+        {"--help", "help"},
+        {"-h", "help"},
+        {"-vh", "help"},
+        {"--version a", "version"},
+        {"--version --help", "version"},
+        {"-- --help", NULL},
+        {"-o --help", NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run r;
+        run_start(&r);
+        assert_true(run_parse(&r, cases[i].line));
+        if (!r.action != !cases[i].action || (r.action && strcmp(r.action, cases[i].action) != 0))
+            fail_msg("%s: %s", cases[i].line, r.action ? r.action : "none");
+        options_deinit(&r.o);
+    }
+}
+
+static void lists_grow_and_are_split_where_the_table_says(void **state)
+{
+    (void)state;
+    struct run r;
+    run_start(&r);
+    assert_true(run_parse(&r, "-t a,b -tc --topic=d --lang de,fr --lang es,,it, --lang ,"));
+    assert_int_equal(r.s.topics.count, 3);
+    assert_string_equal(r.s.topics.items[0], "a,b");
+    assert_string_equal(r.s.topics.items[1], "c");
+    assert_string_equal(r.s.topics.items[2], "d");
+    static const char *const languages[] = {"de", "fr", "es", "it"};
+    assert_int_equal(r.s.languages.count, 4);
+    for (size_t i = 0; i < 4; i++)
+        assert_string_equal(r.s.languages.items[i], languages[i]);
+    options_deinit(&r.o);
+}
+
+static void a_list_has_a_bounded_number_of_values(void **state)
+{
+    (void)state;
+    char line[OPTION_LIST_MAX * 2 + 32] = "--lang=";
+    struct run r;
+    for (int i = 0; i < OPTION_LIST_MAX; i++)
+        strcat(line, i ? ",x" : "x");
+    run_start(&r);
+    assert_true(run_parse(&r, line));
+    assert_int_equal(r.s.languages.count, OPTION_LIST_MAX);
+    options_deinit(&r.o);
+    strcat(line, ",x");
+    run_start(&r);
+    assert_false(run_parse(&r, line));
+    assert_string_equal(r.err.message, "--lang: at most 64 values");
+    assert_int_equal(r.err.code, NEWS_ERR_USAGE);
+    options_deinit(&r.o);
+}
+
+static void ranges_and_times_have_their_spellings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        int least, most;
+        long long wait_ms;
+    } cases[] = {
+        {"-u 3", 3, 3, 0},
+        {"-u 2-4", 2, 4, 0},
+        {"-u 9-9", 9, 9, 0},
+        {"--for 0", 1, 9, 0},
+        {"--for 30", 1, 9, 30000},
+        {"--for 30s", 1, 9, 30000},
+        {"--for 500ms", 1, 9, 500},
+        {"--for 10m", 1, 9, 600000},
+        {"--for 2h", 1, 9, 7200000},
+        {"--for 7d", 1, 9, 604800000},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run r;
+        run_start(&r);
+        if (!run_parse(&r, cases[i].line)) fail_msg("%s: %s", cases[i].line, r.err.message);
+        if (r.s.urgency.least != cases[i].least || r.s.urgency.most != cases[i].most ||
+            r.s.wait_ms != cases[i].wait_ms)
+            fail_msg("%s: %d-%d %lld", cases[i].line, r.s.urgency.least, r.s.urgency.most,
+                     r.s.wait_ms);
+        options_deinit(&r.o);
+    }
+}
+
+static void what_is_wrong_is_told_with_the_name_of_the_option(void **state)
+{
+    (void)state;
+#define NUMBER(value) "--count: \"" value "\" is not a number from 0 to 1000"
+#define RANGE(value)  "--urgency: \"" value "\" is not a range within 1-9"
+#define TIME(value)   "--for: \"" value "\" is not a time such as 30, 500ms, 10m, 2h or 7d"
+    static const struct {
+        const char *line, *message;
+    } cases[] = {
+        {"--nope", "there is no option --nope"},
+        {"--nope=1", "there is no option --nope"},
+        {"--", NULL},
+        {"--=x", "there is no option --"},
+        {"--outpu text", "there is no option --outpu"}, /* no abbreviations */
+        {"--outputs text", "there is no option --outputs"},
+        {"-x", "there is no option -x"},
+        {"-vx", "there is no option -x"},
+        {"--output", "--output needs a value: FORMAT"},
+        {"a -o", "--output needs a value: FORMAT"},
+        {"-vn", "--count needs a value: N"},
+        {"--help=x", "--help takes no value"},
+        {"--verbose=maybe", "--verbose: \"maybe\" is not yes or no"},
+        {"-n x", NUMBER("x")},
+        {"-n ~", NUMBER("")},
+        {"-n 5x", NUMBER("5x")},
+        {"-n 5.0", NUMBER("5.0")},
+        {"-n -1", NUMBER("-1")},
+        {"-n 1001", NUMBER("1001")},
+        {"-n 99999999999999999999", NUMBER("99999999999999999999")},
+        {"-n 0x10", NUMBER("0x10")},
+        {"-u 0", RANGE("0")},
+        {"-u 10", RANGE("10")},
+        {"-u 4-2", RANGE("4-2")},
+        {"-u 1-", RANGE("1-")},
+        {"-u -4", RANGE("-4")},
+        {"-u 1-2-3", RANGE("1-2-3")},
+        {"-u 1,2", RANGE("1,2")},
+        {"-u 1-4294967298", RANGE("1-4294967298")},
+        {"--for x", TIME("x")},
+        {"--for -1", TIME("-1")},
+        {"--for 1.5h", TIME("1.5h")},
+        {"--for 1w", TIME("1w")},
+        {"--for ~", TIME("")},
+        {"--for 9223372036854775807d", TIME("9223372036854775807d")},
+        {"--for 106751991167301d", TIME("106751991167301d")},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run r;
+        run_start(&r);
+        bool ok = run_parse(&r, cases[i].line);
+        if (ok != !cases[i].message) fail_msg("%s: %s", cases[i].line, ok ? "passed" : "refused");
+        if (!ok && strcmp(r.err.message, cases[i].message) != 0)
+            fail_msg("%s: %s", cases[i].line, r.err.message);
+        if (!ok) assert_int_equal(r.err.code, NEWS_ERR_USAGE);
+        options_deinit(&r.o);
+    }
+#undef NUMBER
+#undef RANGE
+#undef TIME
+}
+
+static void the_file_named_on_the_command_line_is_known_before_it_is_parsed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words[6];
+        const char *value;
+    } cases[] = {
+        {{"p", "--config", "f"}, "f"},
+        {{"p", "--config=f"}, "f"},
+        {{"p", "a", "--config=f", "--config=g"}, "g"},
+        {{"p", "--config"}, NULL},
+        {{"p", "--", "--config=f"}, NULL},
+        {{"p", "--output", "--config", "f"}, NULL}, /* the value of --output */
+        {{"p", "--output", "--config=f"}, NULL},
+        {{"p", "--output=x", "--config=f"}, "f"},
+        {{"p", "--configure=f"}, NULL},
+        {{"p", "-v", "--config=f"}, "f"},
+        {{"p", "-o", "--config=f"}, NULL},  /* the value of -o */
+        {{"p", "-vo", "--config=f"}, NULL},
+        {{"p", "-ox", "--config=f"}, "f"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char words[6][32];
+        char *argv[7] = {0};
+        int argc = 0;
+        for (; argc < 6 && cases[i].words[argc]; argc++) {
+            strcpy(words[argc], cases[i].words[argc]);
+            argv[argc] = words[argc];
+        }
+        const char *value = options_peek(table, argc, argv, "config");
+        if (!value != !cases[i].value || (value && strcmp(value, cases[i].value) != 0))
+            fail_msg("case %zu, %s %s: %s", i, words[1], argc > 2 ? words[2] : "",
+                     value ? value : "none");
+    }
+}
+
+static void an_option_of_another_command_is_refused(void **state)
+{
+    (void)state;
+    struct run r;
+    run_start(&r);
+    assert_true(run_parse(&r, "--plain x"));
+    assert_true(options_check_command(&r.o, CHECK, "check", &r.err));
+    assert_false(options_check_command(&r.o, SEND, "send", &r.err));
+    assert_string_equal(r.err.message, "--plain does not go with \"send\"");
+    options_deinit(&r.o);
+    run_start(&r);
+    assert_true(options_set(&r.o, "plain", "x", &r.err)); /* for all commands, in the environment */
+    assert_true(run_parse(&r, "-v"));
+    assert_true(options_check_command(&r.o, SEND, "send", &r.err));
+    options_deinit(&r.o);
+}
+
+/* ------------------------------------------------------------------------------------ Sources */
+
+static void each_source_gives_way_to_the_next(void **state)
+{
+    (void)state;
+    char *path = file_made("output = file\ncount = 1\ntopic = f1\ntopic = f2\nlang = de,fr\n");
+    struct run r;
+    run_start(&r);
+    if (!options_load(&r.o, path, true, &r.err)) fail_msg("%s", r.err.message);
+    assert_string_equal(r.s.output, "file");
+    assert_int_equal(r.s.count, 1);
+    assert_int_equal(r.s.topics.count, 2);
+    assert_int_equal(r.s.languages.count, 2);
+    assert_true(options_set(&r.o, "output", "environment", &r.err));
+    assert_true(options_set(&r.o, "topic", "e1", &r.err));
+    assert_string_equal(r.s.output, "environment");
+    assert_int_equal(r.s.topics.count, 1); /* the whole list is replaced */
+    assert_true(run_parse(&r, "-o argv -t a1 -t a2"));
+    assert_string_equal(r.s.output, "argv");
+    assert_int_equal(r.s.count, 1);
+    assert_int_equal(r.s.topics.count, 2);
+    assert_string_equal(r.s.topics.items[0], "a1");
+    assert_string_equal(r.s.languages.items[1], "fr");
+    options_deinit(&r.o);
+
+    run_start(&r); /* the other way round: what came from above stays */
+    assert_true(run_parse(&r, "-o argv -t a1"));
+    assert_true(options_set(&r.o, "output", "environment", &r.err));
+    assert_true(options_load(&r.o, path, true, &r.err));
+    assert_string_equal(r.s.output, "argv");
+    assert_int_equal(r.s.topics.count, 1);
+    assert_int_equal(r.s.count, 1);
+    options_deinit(&r.o);
+    (void)unlink(path);
+    free(path);
+}
+
+static void an_unknown_name_in_the_environment_is_refused(void **state)
+{
+    (void)state;
+    struct run r;
+    run_start(&r);
+    assert_false(options_set(&r.o, "nope", "x", &r.err));
+    assert_string_equal(r.err.message, "there is no option --nope");
+    assert_false(options_set(&r.o, "count", "x", &r.err));
+    assert_false(options_set(&r.o, "help", "x", &r.err));
+    options_deinit(&r.o);
+}
+
+static void faults_in_a_file_are_told_with_file_and_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content, *message; /* behind FILE; NULL: fine */
+    } cases[] = {
+        {"", NULL},
+        {"# comment\n; comment\n\n  \noutput = x # y\n", NULL},
+        {"output = x\r\ncount = 3\r\n", NULL},
+        {"verbose =\n", NULL},
+        {"verbose = no", NULL},
+        {"\n\nnope = 1\n", ":3: there is no setting \"nope\""},
+        {"count = x\n", ":1: --count: \"x\" is not a number from 0 to 1000"},
+        {"output = a\ncount = 1001\ncount = 2\n",
+         ":2: --count: \"1001\" is not a number from 0 to 1000"},
+        {"urgency = 0-3\n", ":1: --urgency: \"0-3\" is not a range within 1-9"},
+        {"output\n", ":1: is not \"name = value\""},
+        {"[section]\noutput = x\n", ":2: there is no section [section]"},
+        {"help = x\n", ":1: there is no setting \"help\""},
+        {"config = x\n", ":1: there is no setting \"config\""},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char *path = file_made(cases[i].content), expected[512];
+        struct run r;
+        run_start(&r);
+        bool ok = options_load(&r.o, path, true, &r.err);
+        (void)snprintf(expected, sizeof expected, "%s%s", path,
+                       cases[i].message ? cases[i].message : "");
+        (void)unlink(path);
+        free(path);
+        if (ok != !cases[i].message) fail_msg("%s: %s", cases[i].content, r.err.message);
+        if (!ok) assert_string_equal(r.err.message, expected);
+        if (!ok) assert_int_equal(r.err.code, NEWS_ERR_CONFIG);
+        options_deinit(&r.o);
+    }
+}
+
+/* A value cut short, or its rest read as another line, would be worse than a refusal. */
+static void a_long_line_of_a_file_is_read_whole_or_refused(void **state)
+{
+    (void)state;
+    for (size_t len = 150; len < 600; len += 50) {
+        char content[700] = "output = ";
+        memset(content + 9, 'x', len);
+        strcpy(content + 9 + len, "\ncount = 7\n");
+        char *path = file_made(content);
+        struct run r;
+        run_start(&r);
+        bool ok = options_load(&r.o, path, true, &r.err);
+        (void)unlink(path);
+        free(path);
+        if (ok && strlen(r.s.output) != len)
+            fail_msg("%zu bytes became %zu", len, strlen(r.s.output));
+        if (ok) assert_int_equal(r.s.count, 7);
+        if (!ok && !strstr(r.err.message, ":1:"))
+            fail_msg("%zu bytes: %s", len, r.err.message); /* the line that is too long */
+        options_deinit(&r.o);
+    }
+}
+
+/* inih takes an indented line for the continuation of the value above it. */
+static void an_indented_line_does_not_overwrite_the_one_above(void **state)
+{
+    (void)state;
+    char *path = file_made("output = text\n  count = 7\n");
+    struct run r;
+    run_start(&r);
+    bool ok = options_load(&r.o, path, true, &r.err);
+    (void)unlink(path);
+    free(path);
+    if (ok) assert_string_equal(r.s.output, "text");
+    if (ok) assert_int_equal(r.s.count, 7);
+    options_deinit(&r.o);
+}
+
+static void a_missing_file_is_a_fault_only_where_it_was_asked_for(void **state)
+{
+    (void)state;
+    struct run r;
+    run_start(&r);
+    assert_true(options_load(&r.o, "/nonexistent/newswire.conf", false, &r.err));
+    assert_false(options_load(&r.o, "/nonexistent/newswire.conf", true, &r.err));
+    assert_string_equal(r.err.message, "/nonexistent/newswire.conf: No such file or directory");
+    assert_int_equal(r.err.code, NEWS_ERR_CONFIG);
+    assert_false(options_load(&r.o, "/", true, &r.err)); /* a directory */
+    assert_true(strstr(r.err.message, "/: ") == r.err.message);
+    options_deinit(&r.o);
+}
+
+static void the_configuration_is_where_xdg_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *xdg, *home, *path;
+    } cases[] = {
+        {"/x", "/h", "/x/newswire/a.conf"},
+        {NULL, "/h", "/h/.config/newswire/a.conf"},
+        {"", "/h", "/h/.config/newswire/a.conf"},
+        {"relative", "/h", "/h/.config/newswire/a.conf"}, /* to be ignored, says XDG */
+        {NULL, NULL, NULL},
+        {NULL, "", NULL},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char path[64];
+        assert_int_equal(cases[i].xdg ? setenv("XDG_CONFIG_HOME", cases[i].xdg, 1)
+                                      : unsetenv("XDG_CONFIG_HOME"),
+                         0);
+        assert_int_equal(cases[i].home ? setenv("HOME", cases[i].home, 1) : unsetenv("HOME"), 0);
+        bool ok = options_config_path("a.conf", path, sizeof path);
+        assert_int_equal(ok, cases[i].path != NULL);
+        if (ok) assert_string_equal(path, cases[i].path);
+        if (ok) assert_false(options_config_path("a.conf", path, strlen(cases[i].path)));
+        if (ok) assert_true(options_config_path("a.conf", path, strlen(cases[i].path) + 1));
+    }
+}
+
+/* --------------------------------------------------------------------------------------- Help */
+
+static char *help_of(const struct option *rows)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *out = open_memstream(&text, &len);
+    assert_non_null(out);
+    options_help(rows, out);
+    assert_int_equal(fclose(out), 0);
+    return text;
+}
+
+static void help_names_every_option_within_79_columns(void **state)
+{
+    (void)state;
+    char *text = help_of(table);
+    for (const struct option *row = table; row->name || row->help; row++) {
+        char name[64];
+        if (row->name) (void)snprintf(name, sizeof name, "--%s", row->name);
+        else (void)snprintf(name, sizeof name, "\n%s:\n", row->help);
+        if (!strstr(text, name)) fail_msg("%s is missing", name);
+        if (row->argument && !strstr(text, row->argument)) fail_msg("%s is missing", row->argument);
+    }
+    assert_non_null(strstr(text, "-o, --output FORMAT"));
+    assert_non_null(strstr(text, "(default auto)"));
+    assert_non_null(strstr(text, "(default 1-9)"));
+    assert_null(strstr(text, "default )"));
+    for (const char *line = text; *line; line += strcspn(line, "\n") + 1) {
+        size_t len = strcspn(line, "\n");
+        if (len > 79) fail_msg("%.*s", (int)len, line);
+        if (len > 0 && line[len - 1] == ' ') fail_msg("\"%.*s\" ends with a blank", (int)len, line);
+    }
+    free(text);
+}
+
+static void help_breaks_at_blanks_and_keeps_long_words_whole(void **state)
+{
+    (void)state;
+    static const char url[] = "https://harbour.example/a/very/long/path/to/a/page/of/the/manual";
+    struct option rows[] = {
+        {.name = "a", .letter = 'a', .type = OPTION_FLAG, .help = url},
+        {.name = "bb", .type = OPTION_FLAG,
+         .help = "0123456789 0123456789 0123456789 0123456789 0123456 0123456789"},
+        {0},
+    };
+    char *text = help_of(rows);
+    bool whole = strstr(text, url) != NULL;
+    bool exact = strstr(text, "0123456789 0123456789 0123456789 0123456789 0123456\n") != NULL;
+    free(text);
+    assert_true(exact); /* 51 columns fit */
+    assert_true(whole);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_gives_the_defaults),
+        cmocka_unit_test(options_and_operands_come_in_any_order_and_form),
+        cmocka_unit_test(actions_are_told_and_the_first_one_counts),
+        cmocka_unit_test(lists_grow_and_are_split_where_the_table_says),
+        cmocka_unit_test(a_list_has_a_bounded_number_of_values),
+        cmocka_unit_test(ranges_and_times_have_their_spellings),
+        cmocka_unit_test(what_is_wrong_is_told_with_the_name_of_the_option),
+        cmocka_unit_test(the_file_named_on_the_command_line_is_known_before_it_is_parsed),
+        cmocka_unit_test(an_option_of_another_command_is_refused),
+        cmocka_unit_test(each_source_gives_way_to_the_next),
+        cmocka_unit_test(an_unknown_name_in_the_environment_is_refused),
+        cmocka_unit_test(faults_in_a_file_are_told_with_file_and_line),
+        cmocka_unit_test(a_long_line_of_a_file_is_read_whole_or_refused),
+        cmocka_unit_test(an_indented_line_does_not_overwrite_the_one_above),
+        cmocka_unit_test(a_missing_file_is_a_fault_only_where_it_was_asked_for),
+        cmocka_unit_test(the_configuration_is_where_xdg_says),
+        cmocka_unit_test(help_names_every_option_within_79_columns),
+        cmocka_unit_test(help_breaks_at_blanks_and_keeps_long_words_whole),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
