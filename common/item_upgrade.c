@@ -183,16 +183,17 @@ static bool is_absolute_uri(const char *text)
     return strstr(text, "://") || strncmp(text, "urn:", 4) == 0;
 }
 
-static void upgrade_code(json_t *object, bool *changed)
+/* uri is the name under which this object keeps an identifier that is a URI. */
+static void upgrade_code(json_t *object, const char *uri, bool *changed)
 {
     json_t *code = json_object_get(object, "code"), *scheme = json_object_get(object, "scheme");
     if (!json_is_string(code) || json_object_get(object, "literal")) return;
     const char *c = json_string_value(code);
     const char *s = json_is_string(scheme) ? json_string_value(scheme) : "";
     size_t s_len = strlen(s);
-    if (!json_object_get(object, "uri") && is_absolute_uri(c)) json_object_set(object, "uri", code);
-    else if (!json_object_get(object, "uri") && is_absolute_uri(s) && s_len > 0)
-        json_object_set_new(object, "uri",
+    if (!json_object_get(object, uri) && is_absolute_uri(c)) json_object_set(object, uri, code);
+    else if (!json_object_get(object, uri) && is_absolute_uri(s) && s_len > 0)
+        json_object_set_new(object, uri,
                             json_sprintf("%s%s%s", s, strchr("/#", s[s_len - 1]) ? "" : "/", c));
     else json_object_set_new(object, "literal", json_sprintf("%s%s%s", s, s_len ? ":" : "", c));
     json_object_del(object, "code");
@@ -314,7 +315,8 @@ static json_t *upgrade_object(json_t *from, const struct ninjs_object *o, bool *
     {
         upgrade_member(out, name, value, o, changed, depth + 1);
     }
-    if (property_find(o, "literal") && !property_find(o, "pubStatus")) upgrade_code(out, changed);
+    if (property_find(o, "literal")) upgrade_code(out, "uri", changed);
+    if (o == object_of("trustIndicators")) upgrade_code(out, "role", changed);
     if (property_find(o, "symbolType")) upgrade_ticker(out, changed);
     return out;
 }

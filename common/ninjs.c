@@ -79,8 +79,9 @@ static bool check_number(struct check *c, const struct ninjs_property *p, const 
     return fail(c, at, what);
 }
 
-/* The schema's truncatedDateTimeType: YYYY[-MM[-DD[THH:MM:SS[.f][zone]]]]. '0' stands for a digit;
- * ranges are checked where two digits stand together. */
+/* The schema's truncatedDateTimeType: [-]YYYY[-MM[-DD[THH:MM:SS[.f][zone]]]], the year of four
+ * digits or, without leading zeros, more. '0' stands for a digit; ranges are checked where two
+ * digits stand together. */
 static bool is_truncated_date(const char *s, size_t len)
 {
     static const char shape[] = "0000-00-00T00:00:00";
@@ -88,7 +89,13 @@ static bool is_truncated_date(const char *s, size_t len)
         size_t at, behind;
         int least, most;
     } parts[] = {{5, 7, 1, 12}, {8, 10, 1, 31}, {11, 13, 0, 23}, {14, 16, 0, 59}, {17, 19, 0, 59}};
-    size_t n = 0;
+    size_t n = strspn(s, "-");
+    size_t year = strspn(s + n, "0123456789"); /* the quote behind the string ends both */
+    if (n > 1 || year < 4 || (year > 4 && s[n] == '0')) return false;
+    n += year - 4; /* the shape begins with the last four digits */
+    s += n;
+    len -= n;
+    n = 0;
     while (n < len && n < sizeof shape - 1) {
         bool digit = s[n] >= '0' && s[n] <= '9';
         if (shape[n] == '0' ? !digit : s[n] != shape[n]) return false;
@@ -252,6 +259,12 @@ bool ninjs_check(const char *bytes, size_t len, struct ninjs *item, struct ninjs
     if (json_walk_peek(&c.w) != '\0' || c.w.at != c.w.end)
         return fail(&c, NULL, "something follows the item");
     return true;
+}
+
+bool ninjs_has_property(const char *name)
+{
+    unsigned bit;
+    return property_find(&ninjs_item, name, strlen(name), &bit) != NULL;
 }
 
 bool ninjs_fail(struct news_error *err, const struct ninjs_fault *fault)

@@ -66,6 +66,9 @@ struct ninjs_fault {
 /* True: the bytes are one valid item and nothing else but blanks. *fault is set when false. */
 bool ninjs_check(const char *bytes, size_t len, struct ninjs *item, struct ninjs_fault *fault);
 
+/* Is this the name of a property of an item? */
+bool ninjs_has_property(const char *name);
+
 /* "path: what" as a news_error of code NEWS_ERR_DATA. */
 bool ninjs_fail(struct news_error *err, const struct ninjs_fault *fault);
 

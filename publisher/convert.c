@@ -66,7 +66,8 @@ static int run(const struct settings *s, char *const *files, int file_count, eac
 {
     struct news_error err = {0};
     struct work w = {0};
-    if (!placing_init(&w.placing, s, &err) || !(w.items = items_open(s, files, file_count, &err))) {
+    if (!placing_init(&w.placing, s, &err) ||
+        !(w.items = items_open(s, files, file_count, false, &err))) {
         log_error("%s", err.message);
         return news_exit_status(err.code);
     }

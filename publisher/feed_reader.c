@@ -95,7 +95,7 @@ void feed_reader_markup(struct feed_reader *r)
 {
     struct buf escaped = {0};
     if (r->markup) return;
-    put_escaped(&escaped, r->text.data, r->text.len);
+    if (r->text.len) put_escaped(&escaped, r->text.data, r->text.len);
     if (!buf_ok(&escaped)) r->build->failed = true;
     buf_deinit(&r->text);
     r->text = escaped;
@@ -190,14 +190,16 @@ static bool start_root(struct feed_reader *r, const struct feed_name *name,
  * would swallow the rest; those between become part of the item. */
 static void end_runaway_text(struct feed_reader *r, const char *name)
 {
-    unsigned owner = r->depth;
-    while (owner && r->stack[owner].place != PLACE_ITEM && r->stack[owner].place != PLACE_FEED)
-        owner--;
-    if (!owner || owner == r->depth || !feed_element_find(r->home, name, r->stack[owner].place))
+    unsigned text = r->depth;
+    while (r->stack[text].place == PLACE_MARKUP)
+        text--;
+    if (r->stack[text].place != PLACE_TEXT) return;
+    enum feed_place owner = r->stack[text - 1].place;
+    if ((owner != PLACE_ITEM && owner != PLACE_FEED) || !feed_element_find(r->home, name, owner))
         return;
-    for (unsigned i = r->depth; i > owner; i--) {
-        if (r->stack[i].place == PLACE_TEXT) end_text(r, r->stack[i].element);
-        r->stack[i].place = r->stack[owner].place;
+    end_text(r, r->stack[text].element);
+    for (unsigned i = text; i <= r->depth; i++) {
+        r->stack[i].place = owner;
         r->stack[i].element = NULL;
     }
 }
@@ -239,7 +241,7 @@ bool feed_reader_start(struct feed_reader *r, const struct feed_name *name,
         return false;
     }
     const struct feed_vocabulary *v = vocabulary_of(r, name);
-    if (r->damaged && v == r->home && v) end_runaway_text(r, name->local);
+    if (r->damaged && v && v == r->home) end_runaway_text(r, name->local);
     enum feed_place parent = feed_reader_top(r)->place;
     push(r, a);
     if (parent == PLACE_OUTSIDE) return start_root(r, name, a);

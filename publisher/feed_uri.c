@@ -4,8 +4,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include <libxml/uri.h>
-
 #include "common/buf.h"
 
 /* ---- looking ---- */
@@ -81,17 +79,60 @@ static void put_encoded(struct buf *out, const char *text, size_t len)
     }
 }
 
-/* RFC 3986 §5.2 by libxml2, for what is relative. */
+/* RFC 3986 §5.2.4, on the path that starts at from: "." goes, ".." takes the segment before it. */
+static void remove_dots(char *from)
+{
+    char *end = from + strcspn(from, "?#"), *in = from, *out = from;
+    while (in < end) { /* at a '/' */
+        size_t len = 1 + strcspn(in + 1, "/?#");
+        bool last = in + len == end, one = len == 2 && in[1] == '.';
+        bool two = len == 3 && in[1] == '.' && in[2] == '.';
+        if (two) {
+            while (out > from && *--out != '/')
+                continue;
+        }
+        if (!one && !two) {
+            memmove(out, in, len);
+            out += len;
+        } else if (last) {
+            *out++ = '/';
+        }
+        in += len;
+    }
+    memmove(out, end, strlen(end) + 1);
+}
+
+/* How much of base stands before relative (RFC 3986 §5.2.2). */
+static size_t shared(const char *base, size_t origin, const char *relative)
+{
+    size_t path_end = strcspn(base, "?#");
+    if (relative[0] == '/') return relative[1] == '/' ? strcspn(base, "/") : origin;
+    if (relative[0] == '?') return path_end;
+    if (relative[0] == '#') return strcspn(base, "#");
+    while (path_end > origin && base[path_end - 1] != '/')
+        path_end--;
+    return path_end;
+}
+
+/* relative, which is not absolute, seen from base, which is. */
 static const char *join(struct arena *memory, const char *relative, const char *base)
 {
-    xmlChar *whole = xmlBuildURI((const xmlChar *)relative, (const xmlChar *)base);
+    size_t origin = strcspn(base, ":") + strlen("://");
+    origin += strcspn(base + origin, "/?#");
+    size_t keep = shared(base, origin, relative);
+    struct buf whole = {0};
     const char *answer = NULL;
-    if (whole) {
-        size_t len = strlen((const char *)whole), scheme = scheme_length((const char *)whole, len);
-        if (is_http((const char *)whole, scheme) && has_host((const char *)whole, len, scheme))
-            answer = arena_strndup(memory, (const char *)whole, len);
+    buf_put(&whole, base, keep);
+    if (keep == origin && relative[0] != '/') buf_putc(&whole, '/');
+    buf_puts(&whole, relative);
+    size_t scheme = buf_ok(&whole) ? scheme_length(whole.data, whole.len) : 0;
+    if (scheme && has_host(whole.data, whole.len, scheme)) {
+        size_t start = scheme + 3;
+        start += strcspn(whole.data + start, "/?#");
+        if (whole.data[start] == '/') remove_dots(whole.data + start);
+        answer = arena_strdup(memory, whole.data);
     }
-    xmlFree(whole);
+    buf_deinit(&whole);
     return answer;
 }
 

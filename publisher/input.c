@@ -35,11 +35,14 @@ struct input {
     bool skipping;      /* the rest of a line that was too long */
     struct buf text;    /* the item given out, when it is not in bytes */
     struct feed *feed;
-    size_t next; /* item of feed */
+    size_t next;       /* item of feed */
+    bool oldest_first; /* give a feed's items in the order of their dates */
+    bool backwards;    /* which for this one is from its end */
     struct json_cursor elements;
 };
 
-struct input *input_open(const char *path, int64_t now_ms, struct news_error *err)
+struct input *input_open(const char *path, int64_t now_ms, bool oldest_first,
+                         struct news_error *err)
 {
     bool is_stdin = strcmp(path, "-") == 0;
     int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -53,8 +56,11 @@ struct input *input_open(const char *path, int64_t now_ms, struct news_error *er
         news_fail(err, NEWS_ERR_MEMORY, "%s: out of memory", path);
         return NULL;
     }
-    *in = (struct input){
-        .path = is_stdin ? "standard input" : path, .fd = fd, .now_ms = now_ms, .line = 1};
+    *in = (struct input){.path = is_stdin ? "standard input" : path,
+                         .fd = fd,
+                         .now_ms = now_ms,
+                         .line = 1,
+                         .oldest_first = oldest_first};
     return in;
 }
 
@@ -195,6 +201,9 @@ static enum input_result start_feed(struct input *in, struct feed *feed, unsigne
         in->mode = MODE_OVER;
         return refuse(in, line, why.message, err);
     }
+    const struct draft *items = feed->items;
+    in->backwards = in->oldest_first && feed->item_count > 1 &&
+                    items[0].published_ms > items[feed->item_count - 1].published_ms;
     if (!feed->damaged) return INPUT_MORE;
     (void)refuse(in, feed->line, feed->fault, err);
     return INPUT_NOTE;
@@ -260,7 +269,8 @@ static enum input_result start_document(struct input *in, struct ninjs *item,
 static enum input_result next_of_feed(struct input *in, struct ninjs *item, struct news_error *err)
 {
     if (in->next == in->feed->item_count) return INPUT_END;
-    size_t i = in->next++;
+    size_t i = in->backwards ? in->feed->item_count - 1 - in->next : in->next;
+    in->next++;
     struct ninjs_fault fault;
     struct news_error why = {0};
     char message[300];
@@ -312,7 +322,7 @@ static bool is_ndjson(const char *at, size_t left, bool end, bool *undecided)
     return !*undecided && second_len > 0 && *second == '{' && is_whole_value(second, second_len);
 }
 
-static enum input_result start(struct input *in)
+static enum input_result start(struct input *in, struct news_error *err)
 {
     static const char bom[] = "\xef\xbb\xbf";
     const char *at = in->bytes.data + in->used;
@@ -322,6 +332,10 @@ static enum input_result start(struct input *in)
     if (skip + blank == left) return in->end ? INPUT_END : INPUT_MORE;
     const char *first = at + skip + blank;
     bool undecided = false, json = *first == '{' || *first == '[';
+    if (!json && !feed_looks_xml(at, left)) {
+        in->mode = MODE_OVER;
+        return refuse(in, 0, "is neither XML nor JSON: no feed, no items", err);
+    }
     if (json && is_ndjson(first, left - skip - blank, in->end, &undecided)) {
         in->mode = MODE_LINES;
     } else if (!undecided || left > INPUT_LINE_MAX) {
@@ -352,7 +366,7 @@ static enum input_result step(struct input *in, struct ninjs *item, struct news_
 enum input_result input_next(struct input *in, struct ninjs *item, struct news_error *err)
 {
     if (in->mode == MODE_START) {
-        enum input_result decided = start(in);
+        enum input_result decided = start(in, err);
         if (decided != INPUT_ITEM) return decided;
     }
     enum mode before = in->mode;

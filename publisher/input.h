@@ -27,8 +27,10 @@ enum input_result {
     INPUT_END,
 };
 
-/* path "-" is standard input. now_ms stands in for dates that are not known. */
-struct input *input_open(const char *path, int64_t now_ms, struct news_error *err);
+/* path "-" is standard input. now_ms stands in for dates that are not known. oldest_first: a feed
+ * that lists its newest item first is read from its end, so that readers get the news in order. */
+struct input *input_open(const char *path, int64_t now_ms, bool oldest_first,
+                         struct news_error *err);
 void input_close(struct input *in); /* NULL is fine */
 
 enum input_result input_next(struct input *in, struct ninjs *item, struct news_error *err);

@@ -15,13 +15,14 @@ struct items {
     char *const *files;
     int file_count, next;
     int64_t now_ms;
+    bool oldest_first;
     struct input *in; /* the open one */
     struct buf made;  /* the item of --title */
     bool made_given;
 };
 
 struct items *items_open(const struct settings *s, char *const *files, int file_count,
-                         struct news_error *err)
+                         bool oldest_first, struct news_error *err)
 {
     static char dash[] = "-";
     static char *const standard_input[] = {dash};
@@ -33,7 +34,8 @@ struct items *items_open(const struct settings *s, char *const *files, int file_
     *it = (struct items){.settings = s,
                          .files = file_count ? files : standard_input,
                          .file_count = file_count ? file_count : 1,
-                         .now_ms = date_now_ms()};
+                         .now_ms = date_now_ms(),
+                         .oldest_first = oldest_first};
     if (s->title && file_count) {
         news_fail(err, NEWS_ERR_USAGE, "--title makes an item; files do not go with it");
         items_close(it);
@@ -83,7 +85,7 @@ enum input_result items_next(struct items *it, struct ninjs *item, struct news_e
     for (;;) {
         if (!it->in) {
             if (it->next == it->file_count) return INPUT_END;
-            it->in = input_open(it->files[it->next++], it->now_ms, err);
+            it->in = input_open(it->files[it->next++], it->now_ms, it->oldest_first, err);
             if (!it->in) return INPUT_FAULT;
         }
         enum input_result r = input_next(it->in, item, err);

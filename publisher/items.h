@@ -12,9 +12,10 @@
 
 struct items;
 
-/* No files: standard input. The settings and files outlive the answer. */
+/* No files: standard input. The settings and files outlive the answer. oldest_first: as in
+ * input.h. */
 struct items *items_open(const struct settings *s, char *const *files, int file_count,
-                         struct news_error *err);
+                         bool oldest_first, struct news_error *err);
 void items_close(struct items *it); /* NULL is fine */
 /* As input_next(), over all files. A file that cannot be opened is an INPUT_FAULT of code
  * NEWS_ERR_IO. */

@@ -34,6 +34,7 @@ struct send {
     bool wants_input; /* items has nothing until its file is read */
     bool input_over;
     bool closing, down;
+    bool lost;       /* or never had: said once, until it is back */
     int interrupted; /* the signal, 0 none */
     uint64_t taken;  /* items since rate_start_ms */
     int64_t rate_start_ms;
@@ -198,13 +199,17 @@ static void on_state(void *user, enum transport_state state, const struct transp
     progress_clear(s);
     switch (state) {
     case TRANSPORT_UP:
-        log_note("connected to %s", url->text);
+        if (s->lost) log_error("%s: connected", url->text);
+        else log_note("%s: connected", url->text);
+        s->lost = false;
         outbox_rewind(s->outbox);
         s->progress_ms = date_mono_ms();
         break;
     case TRANSPORT_CONNECTING:
         outbox_rewind(s->outbox);
-        if (why) log_error("%s; trying again in %d ms", why->message, wait_ms);
+        if (why && !s->lost) log_error("%s; trying again", why->message);
+        if (why && s->lost) log_note("%s; trying again in %d ms", why->message, wait_ms);
+        s->lost = true;
         break;
     case TRANSPORT_DOWN:
         s->down = true;
@@ -290,7 +295,7 @@ static void summary(struct send *s)
     progress_clear(s);
     if (s->refused > REFUSALS_TOLD) log_error("%zu more were refused", s->refused - REFUSALS_TOLD);
     if (left > 0) {
-        log_error("%zu items were not acknowledged, and there is no journal to keep them", left);
+        log_error("not acknowledged, and there is no journal to keep them: %zu", left);
         fail_with(s, EX_UNAVAILABLE);
     }
     log_note("%zu published, %zu refused by the broker, %zu refused before", s->published,
@@ -360,7 +365,7 @@ int send_run(const struct settings *settings, char *const *files, int file_count
     int status;
     if (!placing_init(&s.placing, settings, &err) ||
         !dial_read_password(&with_password.dial, &err) ||
-        !(s.items = items_open(settings, files, file_count, &err)) ||
+        !(s.items = items_open(settings, files, file_count, true, &err)) ||
         !(s.numbering = numbering_new(s.placing.publisher, date_now_ms(), &err))) {
         log_error("%s", err.message);
         status = news_exit_status(err.code);

@@ -6,6 +6,7 @@
 
 #include "common/arena.h"
 #include "common/date.h"
+#include "common/ninjs.h"
 #include "common/text.h"
 #include "common/uuid.h"
 #include "publisher/feed.h"
@@ -66,14 +67,20 @@ static bool has_one_of(const json_t *object, const char *const *names)
     return false;
 }
 
-/* ninjs has `title`, too: with a `uri`, only a name that ninjs does not have tells the two apart,
- * so that a fault in a ninjs item is told in the terms of ninjs. */
-static bool is_short_form(const json_t *object)
+/* Both have `uri`, `title`, `language` ...: the object is of that form of which it has fewer
+ * unknown names, so that a mistake is told in the terms its writer had in mind. */
+static bool is_short_form(json_t *object)
 {
-    static const char *const ours[] = {"body", "text", "link", "url", NULL};
-    static const char *const shared[] = {"title", "headline", NULL};
-    return has_one_of(object, ours) ||
-           (!json_object_get(object, "uri") && has_one_of(object, shared));
+    size_t unknown_here = 0, unknown_to_ninjs = 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value)
+    {
+        unknown_here += field_find(name) == NULL;
+        unknown_to_ninjs += !ninjs_has_property(name);
+    }
+    if (unknown_here != unknown_to_ninjs) return unknown_here < unknown_to_ninjs;
+    return !json_object_get(object, "uri") && json_object_get(object, "title");
 }
 
 static bool is_json_feed_item(const json_t *object)

@@ -129,11 +129,11 @@ show_live() {
         quote "$temp/newssub.err"
         return "$status"
     fi
-    if ((published != 0)); then
+    if ((published != 0 && published != 130)); then
         say "newspub failed (status $published):"
         quote "$temp/newspub.err"
+        return "$published"
     fi
-    return "$published"
 }
 
 main() {

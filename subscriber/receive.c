@@ -112,8 +112,9 @@ static void on_state(void *user, enum transport_state state, const struct transp
         r->lost = false;
         break;
     case TRANSPORT_CONNECTING:
-        if (why && !r->over) log_error("%s; trying again in %d ms", why->message, wait_ms);
-        r->lost = r->lost || link_was_up(r->link);
+        if (why && !r->lost) log_error("%s; trying again", why->message);
+        if (why && r->lost) log_note("%s; trying again in %d ms", why->message, wait_ms);
+        r->lost = true;
         break;
     case TRANSPORT_DOWN:
         r->closed = true;

@@ -96,27 +96,50 @@ static void put_wrapped(struct buf *out, const char *text, size_t len, size_t in
     }
 }
 
+/* The second line, written piece by piece. */
+struct details {
+    size_t indent, column; /* column 0: nothing yet */
+};
+
+/* Before a piece of that width: the indent, a dot, or a new line where it does not fit. A link that
+ * is longer than the line starts as far left as it takes to stay in one piece. */
+static void before_piece(struct details *d, size_t width, const struct view_screen *screen,
+                         struct buf *out)
+{
+    bool fits = screen->columns == 0 || d->column + 3 + width <= screen->columns;
+    if (d->column > 0 && fits) {
+        buf_puts(out, " \xc2\xb7 ");
+        d->column += 3 + width;
+        return;
+    }
+    size_t indent = d->indent;
+    if (screen->columns && indent + width > screen->columns)
+        indent = screen->columns > width + 2 ? screen->columns - width : 2;
+    if (d->column > 0) buf_putc(out, '\n');
+    buf_printf(out, "%*s", (int)indent, "");
+    d->column = indent + width;
+}
+
 /* "PLACE · link": whatever there is of it; of a kill, the reason as well. The note to editors is
  * not for readers otherwise. */
 static void put_details(struct text_row *row, const struct arrival *a, size_t indent,
                         const struct view_screen *screen, struct buf *out)
 {
     static const char *const names[] = {"located", "note", "link"};
-    bool first = true;
+    struct details d = {.indent = indent};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         bool is_link = i == 2;
         if (i == 1 && item_status(a->item) != ITEM_CANCELED) continue;
         buf_clear(&row->field);
         field_clean(field_find(names[i], strlen(names[i])), a, &row->field);
         if (row->field.len == 0) continue;
-        if (first) buf_printf(out, "%*s%s", (int)indent, "", screen->colour ? dim : "");
-        else buf_puts(out, " \xc2\xb7 ");
-        first = false;
+        if (d.column == 0 && screen->colour) buf_puts(out, dim);
+        before_piece(&d, text_width(row->field.data, row->field.len), screen, out);
         if (is_link && screen->terminal)
             text_link(out, row->field.data, row->field.len, row->field.data, row->field.len);
         else put_isolated(out, row->field.data, row->field.len, screen->terminal);
     }
-    if (first) return;
+    if (d.column == 0) return;
     if (screen->colour) buf_puts(out, plain);
     buf_putc(out, '\n');
 }

@@ -92,8 +92,8 @@ static void check_shown(const struct arrival *a, const char *spec, const struct 
     PROMISE(one_line || strcmp(spec, "text") == 0);
     for (size_t i = 0; i < out.len; i++) {
         char c = out.data[i];
-        bool ours = c == '\n' || (c == '\t' && strcmp(spec, "tsv") == 0) ||
-                    (c == '\033' && screen->terminal);
+        bool machine = strcmp(spec, "tsv") == 0 || strcmp(spec, "ndjson") == 0;
+        bool ours = c == '\n' || (c == '\t' && machine) || (c == '\033' && screen->terminal);
         PROMISE(ours || ((unsigned char)c >= 0x20 && c != 0x7f));
     }
     if (strcmp(spec, "tsv") == 0) {

@@ -12,6 +12,7 @@
 
 #include "common/buf.h"
 #include "common/date.h"
+#include "publisher/feed_uri.h"
 
 /* ---- reading ---- */
 
@@ -441,6 +442,54 @@ static void links_are_completed_and_only_http_is_kept(void **state)
          "enclosure|http://p.example/news/e.mp3|audio/mpeg||0|0x0"},
     };
     RSS_ITEMS(cases);
+}
+
+/* RFC 3986 §5.4, without what is absolute already. */
+static void relative_addresses_are_resolved_as_the_rfc_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *relative, *is;
+    } cases[] = {
+        {"g", "http://a/b/c/g"},
+        {"./g", "http://a/b/c/g"},
+        {"g/", "http://a/b/c/g/"},
+        {"/g", "http://a/g"},
+        {"//g", "http://g"},
+        {"?y", "http://a/b/c/d;p?y"},
+        {"g?y", "http://a/b/c/g?y"},
+        {"#s", "http://a/b/c/d;p?q#s"},
+        {"g#s", "http://a/b/c/g#s"},
+        {";x", "http://a/b/c/;x"},
+        {".", "http://a/b/c/"},
+        {"./", "http://a/b/c/"},
+        {"..", "http://a/b/"},
+        {"../", "http://a/b/"},
+        {"../g", "http://a/b/g"},
+        {"../..", "http://a/"},
+        {"../../g", "http://a/g"},
+        {"../../../g", "http://a/g"},
+        {"/./g", "http://a/g"},
+        {"/../g", "http://a/g"},
+        {"g.", "http://a/b/c/g."},
+        {"..g", "http://a/b/c/..g"},
+        {"./g/.", "http://a/b/c/g/"},
+        {"g/../h", "http://a/b/c/h"},
+        {"g;x=1/../y", "http://a/b/c/y"},
+        {"g?y/../x", "http://a/b/c/g?y/../x"},
+        {"a%2Fb", "http://a/b/c/a%2Fb"},
+        {"100%", "http://a/b/c/100%25"},
+    };
+    struct arena *memory = arena_new();
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *got = feed_uri_resolve(memory, cases[i].relative, strlen(cases[i].relative),
+                                           "http://a/b/c/d;p?q");
+        if (!got || strcmp(got, cases[i].is) != 0)
+            fail_msg("%s: %s, not %s", cases[i].relative, got ? got : "nothing", cases[i].is);
+    }
+    assert_string_equal(feed_uri_resolve(memory, "x", 1, "http://a"), "http://a/x");
+    assert_string_equal(feed_uri_resolve(memory, "?x", 2, "https://a"), "https://a/?x");
+    arena_free(memory);
 }
 
 static void people_dates_and_subjects_are_read(void **state)
@@ -893,6 +942,7 @@ int main(void)
         cmocka_unit_test(dialects_of_rss_and_atom_are_recognised),
         cmocka_unit_test(titles_and_texts_go_where_they_belong),
         cmocka_unit_test(links_are_completed_and_only_http_is_kept),
+        cmocka_unit_test(relative_addresses_are_resolved_as_the_rfc_says),
         cmocka_unit_test(people_dates_and_subjects_are_read),
         cmocka_unit_test(undeclared_prefixes_and_entities_are_understood),
         cmocka_unit_test(addresses_are_completed_by_the_final_url_first),
