@@ -34,12 +34,15 @@ void mqtt_socket_cork(int fd, bool on)
     set_option(fd, IPPROTO_TCP, TCP_CORK, on);
 }
 
-void mqtt_patience_update(struct mqtt_patience *p, int fd, unsigned unanswered, int64_t now_ms)
+void mqtt_patience_update(struct mqtt_patience *p, int fd, unsigned unanswered, bool came,
+                          int64_t now_ms)
 {
-    bool on = unanswered >= (p->on ? PATIENCE_UNTIL : PATIENCE_FROM);
+    /* From a peer that has gone silent any byte is welcome, and no timer runs for it. */
+    bool on = p->on ? unanswered >= PATIENCE_UNTIL && (came || now_ms < p->end_ms)
+                    : unanswered >= PATIENCE_FROM && came;
     if (on != p->on) set_option(fd, SOL_SOCKET, SO_RCVLOWAT, on ? PATIENCE_BYTES : 1);
+    if (came || on != p->on) p->end_ms = now_ms + PATIENCE_MS;
     p->on = on;
-    p->end_ms = now_ms + PATIENCE_MS;
 }
 
 bool mqtt_patience_is_over(const struct mqtt_patience *p, int64_t now_ms)

@@ -5,7 +5,9 @@
  * handle and connecting it is mqtt_connect.c's work; from then on our loop reads and writes, and
  * acknowledgements leave when service() writes them, after on_batch().
  *
- * "Pitfall n" is row n of the list of measured traps that this carrier was written against. */
+ * "Pitfall n" is row n of the list of measured traps that this carrier was written against. Those
+ * that are kept by what is not done: no properties are forwarded (16), no select() (17), no SRV
+ * lookups (24); queues of the broker (26) are for its own configuration. */
 #include <errno.h>
 #include <fcntl.h>
 #include <mosquitto.h>
@@ -348,7 +350,7 @@ static int write_packets(struct mqtt *q)
     int error_number = errno;
     q->writing = false;
     if (burst && !q->ended) mqtt_socket_cork(mosquitto_socket(q->handle), false);
-    q->to_write = 0;
+    if (q->ended || !mosquitto_want_write(q->handle)) q->to_write = 0;
     tell_written(q);
     return error_number;
 }
@@ -400,14 +402,13 @@ static int write_turn(struct mqtt *q, int64_t now)
 {
     int error_number = run_misc(q, now);
     if (!q->ended) error_number = write_packets(q);
-    if (!q->ended)
-        mqtt_patience_update(&q->patience, mosquitto_socket(q->handle), q->window.count, now);
     return error_number;
 }
 
 static void serve_up(struct mqtt *q, short revents)
 {
     int64_t now = date_mono_ms();
+    unsigned before = q->progress;
     int error_number = 0;
     bool hung_up = revents & (POLLERR | POLLHUP | POLLRDHUP);
     if (hung_up && !q->reading) {
@@ -421,11 +422,14 @@ static void serve_up(struct mqtt *q, short revents)
         end_with(q, NEWS_ERR_IO, "closed: what arrived could not be kept, it is not acknowledged");
         return;
     }
+    bool came = q->progress != before;
     if (!q->ended && !q->broke_limit) error_number = write_turn(q, now);
     if (q->broke_limit)
         end_with(q, NEWS_ERR_PROTOCOL, "the broker sent a packet above our limit of %zu bytes",
                  q->options.packet_max);
     else if (q->ended) end_lost(q, error_number);
+    else
+        mqtt_patience_update(&q->patience, mosquitto_socket(q->handle), q->window.count, came, now);
 }
 
 static void serve_greeting(struct mqtt *q, short revents)
@@ -463,7 +467,7 @@ static void serve_closing(struct mqtt *q, short revents)
         end(q, NULL);
         return;
     }
-    shutdown(q->linger_fd, SHUT_WR);
+    shutdown(q->linger_fd, SHUT_WR); /* takes the cork out as well */
     q->phase = LINGERING;
 }
 
@@ -545,12 +549,16 @@ static struct transport_wait mqtt_wait(const struct transport *t)
 
 /* --- requests ---------------------------------------------------------------------------- */
 
+static bool is_up(const struct mqtt *q)
+{
+    return q->phase == UP && !q->goodbye && !q->ended;
+}
+
 static bool mqtt_subscribe(struct transport *t, const char *filter, int qos, struct news_error *err)
 {
     struct mqtt *q = mqtt_of(t);
     if (!topic_filter_ok(filter, err)) return false;
-    if (q->phase != UP)
-        return news_fail(err, NEWS_ERR_UNREACHABLE, "%s: not connected", q->url.text);
+    if (!is_up(q)) return news_fail(err, NEWS_ERR_UNREACHABLE, "%s: not connected", q->url.text);
     size_t size = strlen(filter) + 1;
     struct subscription *s = malloc(sizeof *s + size);
     if (!s) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
@@ -584,12 +592,13 @@ static enum transport_answer mqtt_publish(struct transport *t, const struct mess
                                           uint64_t token, struct news_error *err)
 {
     struct mqtt *q = mqtt_of(t);
-    if (q->phase != UP || q->goodbye || q->ended) return TRANSPORT_FULL;
+    if (!is_up(q)) return TRANSPORT_FULL;
     if (!mqtt_limits_admit(&q->limits, m, err)) return TRANSPORT_REFUSED;
     if (!mqtt_window_has_room(&q->window, m->payload_len)) return TRANSPORT_FULL;
     int id = 0;
     int status = mosquitto_publish_v5(q->handle, &id, m->topic, (int)m->payload_len, m->payload,
                                       m->qos, m->retained, NULL);
+    if (status == MOSQ_ERR_NO_CONN) return TRANSPORT_FULL; /* and DOWN follows */
     if (status != MOSQ_ERR_SUCCESS) return refuse(m, status, err);
     if (!mqtt_window_put(&q->window, id, token, m->payload_len)) {
         /* Cannot happen with the library as it is. If it does, nothing is certain any more. */
