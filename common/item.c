@@ -1,5 +1,6 @@
 #include "common/item.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/date.h"
@@ -51,7 +52,7 @@ enum item_status item_status(const struct ninjs *item)
 int item_urgency(const struct ninjs *item)
 {
     struct json_slice s = item->member[NINJS_URGENCY];
-    return s.at ? *s.at - '0' : 5; /* checked: 1 to 9, perhaps as 5.0 */
+    return s.at ? (int)strtod(s.at, NULL) : 5; /* checked: 1 to 9, perhaps as 5.0; then , or } */
 }
 
 int64_t item_date_ms(const struct ninjs *item, enum ninjs_member which)

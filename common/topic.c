@@ -308,7 +308,11 @@ static bool level_fill(struct level *l, size_t which, const char *const *texts, 
     if (!l->words) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < count; i++) {
         if (!*texts[i]) return news_fail(err, NEWS_ERR_USAGE, "a topic level must not be empty");
-        word_of(which, texts[i], l->words[l->count++]);
+        char *word = l->words[l->count++];
+        word_of(which, texts[i], word);
+        if (which == 2 && strcmp(word, "und") == 0 && strcmp(texts[i], "und") != 0)
+            return news_fail(err, NEWS_ERR_USAGE,
+                             "\"%.60s\" is no language tag such as en or de-AT", texts[i]);
     }
     return true;
 }

@@ -1,5 +1,6 @@
 #include "publisher/feed_build.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,8 +116,7 @@ static bool blank(const char *text, size_t len)
     return true;
 }
 
-/* At most max bytes, whole characters. */
-static size_t cut(const char *text, size_t len, size_t max)
+size_t feed_cut(const char *text, size_t len, size_t max)
 {
     if (len <= max) return len;
     while (max && ((unsigned char)text[max] & 0xC0) == 0x80)
@@ -154,7 +154,7 @@ void feed_set(struct feed_build *b, struct feed_item *item, enum feed_slot slot,
     if (!item || slot == SLOT_NONE || feed_has(item, slot)) return;
     unwrap(&text, &len);
     if (blank(text, len)) return;
-    len = cut(text, len, FEED_FIELD_MAX);
+    len = feed_cut(text, len, FEED_FIELD_MAX);
     item->slots[slot] = (struct feed_text){keep(b, text, len), len, kind};
 }
 
@@ -163,14 +163,16 @@ bool feed_has(const struct feed_item *item, enum feed_slot slot)
     return item->slots[slot].data != NULL;
 }
 
-const char *feed_one_line(struct feed_build *b, const char *text, size_t len)
+const char *feed_one_line(struct feed_build *b, enum feed_kind kind, const char *text, size_t len)
 {
     unwrap(&text, &len);
+    len = feed_cut(text, len, FEED_FIELD_MAX);
     buf_clear(&b->scratch);
-    html_title(&b->scratch, text, cut(text, len, FEED_FIELD_MAX));
+    if (kind == KIND_HTML) html_title(&b->scratch, text, len);
+    else html_plain_title(&b->scratch, text, len);
     if (!buf_ok(&b->scratch)) b->failed = true;
     if (b->scratch.len == 0 || b->failed) return NULL;
-    return keep(b, b->scratch.data, cut(b->scratch.data, b->scratch.len, LINE_MAX_BYTES));
+    return keep(b, b->scratch.data, feed_cut(b->scratch.data, b->scratch.len, LINE_MAX_BYTES));
 }
 
 /* ---- authors ---- */
@@ -205,7 +207,7 @@ void feed_add_author(struct feed_build *b, struct feed_item *item, const char *t
 {
     if (!item) return;
     find_name(&text, &len);
-    const char *name = feed_one_line(b, text, len);
+    const char *name = feed_one_line(b, KIND_HTML, text, len);
     struct feed_text *by = &item->slots[SLOT_BY];
     if (!name || (by->data && (named(by->data, name) || by->len > AUTHORS_MAX_BYTES))) return;
     buf_clear(&b->scratch);
@@ -247,9 +249,9 @@ void feed_add_subject(struct feed_build *b, const char *name, const char *term, 
     if (!name || blank(name, strlen(name))) name = term;
     if (!term) term = name;
     struct draft *d = feed_build_draft(b);
-    const char *shown = name ? feed_one_line(b, name, strlen(name)) : NULL;
+    const char *shown = name ? feed_one_line(b, KIND_HTML, name, strlen(name)) : NULL;
     if (!shown || known_subject(d, shown) || d->subject_count == DRAFT_SUBJECTS) return;
-    const char *code = feed_one_line(b, term, strlen(term));
+    const char *code = feed_one_line(b, KIND_HTML, term, strlen(term));
     d->subjects[d->subject_count++] = (struct draft_subject){
         .name = shown,
         .uri = subject_uri(b, term, scheme),
@@ -269,4 +271,13 @@ struct draft_media *feed_add_media(struct feed_build *b, const char *name, const
     struct draft_media *m = &d->media[d->media_count++];
     *m = (struct draft_media){.name = name, .href = kept};
     return m;
+}
+
+const char *feed_media_type(const char *text)
+{
+    if (!text || !strchr(text, '/')) return NULL;
+    for (const char *p = text; *p; p++) {
+        if (!isalnum((unsigned char)*p) && !strchr("/!#$&^_.+-;=\" ", *p)) return NULL;
+    }
+    return text;
 }

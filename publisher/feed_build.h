@@ -91,8 +91,12 @@ void feed_add_subject(struct feed_build *b, const char *name, const char *term, 
  * NULL: full, no memory, or there already. */
 struct draft_media *feed_add_media(struct feed_build *b, const char *name, const char *href);
 
+/* The length of text cut to at most max bytes, whole characters. */
+size_t feed_cut(const char *text, size_t len, size_t max);
+/* text when it reads as a media type ("audio/mpeg"), else NULL. */
+const char *feed_media_type(const char *text);
 /* text as one line of plain text, in the arena; NULL when nothing is left of it, or no memory. */
-const char *feed_one_line(struct feed_build *b, const char *text, size_t len);
+const char *feed_one_line(struct feed_build *b, enum feed_kind kind, const char *text, size_t len);
 
 /* Makes drafts of all that was collected. The feed is the caller's now; NULL: no memory. */
 struct feed *feed_finish(struct feed_build *b, struct news_error *err);

@@ -13,6 +13,11 @@ static void set(struct feed_reader *r, enum feed_slot slot, const char *text)
     if (text) feed_set(r->build, feed_reader_owner(r), slot, KIND_PLAIN, text, strlen(text));
 }
 
+static void address(struct feed_reader *r, enum feed_slot slot, const char *text)
+{
+    if (text) feed_reader_address(r, slot, text, strlen(text));
+}
+
 static void start_channel(struct feed_reader *r, const struct feed_attributes *a)
 {
     set(r, SLOT_ID, feed_attribute(r, a, "rdf", "about"));
@@ -26,21 +31,22 @@ static void start_item(struct feed_reader *r, const struct feed_attributes *a)
         f->place = PLACE_IGNORED;
         return;
     }
-    r->item_depth = r->depth;
+    if (!r->item_depth) r->item_depth = r->depth; /* else broken markup left one open */
     r->media = NULL;
     set(r, SLOT_ID, feed_attribute(r, a, "rdf", "about"));
     set(r, SLOT_LANGUAGE, feed_attribute(r, a, "xml", "lang"));
     set(r, SLOT_INHERITED_LANGUAGE, f->lang);
+    address(r, SLOT_LINK, feed_attribute(r, a, NULL, "href")); /* CDF */
 }
 
 static void start_guid(struct feed_reader *r, const struct feed_attributes *a)
 {
-    r->term = feed_attribute(r, a, NULL, "isPermaLink");
+    r->permalink = feed_attribute(r, a, NULL, "isPermaLink");
 }
 
 static void end_guid(struct feed_reader *r)
 {
-    bool is_link = !r->term || strcasecmp(r->term, "false") != 0;
+    bool is_link = !r->permalink || strcasecmp(r->permalink, "false") != 0;
     set(r, SLOT_ID, r->text.data);
     if (is_link) set(r, SLOT_GUID_LINK, r->text.data);
 }
@@ -49,11 +55,6 @@ static void end_guid(struct feed_reader *r)
 
 static struct draft_media *add_media(struct feed_reader *r, const struct feed_attributes *a,
                                      const char *name, const char *href);
-
-static void address(struct feed_reader *r, enum feed_slot slot, const char *text)
-{
-    if (text) feed_reader_address(r, slot, text, strlen(text));
-}
 
 /* RSS has the address as text; some write Atom's attribute under RSS's name. */
 static void start_rss_link(struct feed_reader *r, const struct feed_attributes *a)
@@ -189,8 +190,7 @@ static struct draft_media *add_media(struct feed_reader *r, const struct feed_at
                             : NULL;
     struct draft_media *m = href ? feed_add_media(r->build, name, whole ? whole : href) : NULL;
     if (!m) return NULL;
-    const char *type = feed_attribute(r, a, NULL, "type");
-    m->content_type = type && strchr(type, '/') ? type : NULL;
+    m->content_type = feed_media_type(feed_attribute(r, a, NULL, "type"));
     m->size = number(r, a, "length");
     if (!m->size) m->size = number(r, a, "fileSize");
     m->width = number(r, a, "width");
@@ -259,13 +259,15 @@ static void describe(struct feed_reader *r)
 
 static void end_caption(struct feed_reader *r)
 {
-    if (r->text.len && !r->caption) r->caption = feed_one_line(r->build, r->text.data, r->text.len);
+    if (r->text.len && !r->caption)
+        r->caption = feed_one_line(r->build, KIND_HTML, r->text.data, r->text.len);
     describe(r);
 }
 
 static void end_credit(struct feed_reader *r)
 {
-    if (r->text.len && !r->credit) r->credit = feed_one_line(r->build, r->text.data, r->text.len);
+    if (r->text.len && !r->credit)
+        r->credit = feed_one_line(r->build, KIND_HTML, r->text.data, r->text.len);
     describe(r);
 }
 
@@ -317,14 +319,10 @@ static void end_frequency(struct feed_reader *r)
 #define MEDIA FEED_IN(PLACE_MEDIA)
 
 /* Elements whose text goes into a slot as it is, and all others. */
-#define TEXT(name, parents, slot)                                                                  \
-    {                                                                                              \
-        name, parents, PLACE_TEXT, slot, NULL, NULL                                                \
-    }
-#define OF(name, parents, place, start, end)                                                       \
-    {                                                                                              \
-        name, parents, place, SLOT_NONE, start, end                                                \
-    }
+/* clang-format off */
+#define TEXT(name, parents, slot)             {name, parents, PLACE_TEXT, slot, NULL, NULL}
+#define OF(name, parents, place, start, end)  {name, parents, place, SLOT_NONE, start, end}
+/* clang-format on */
 
 static const struct feed_element rss[] = {
     OF("channel", ROOT, PLACE_FEED, start_channel, NULL),
@@ -333,6 +331,7 @@ static const struct feed_element rss[] = {
     TEXT("title", FEED | ITEM, SLOT_TITLE),
     OF("link", FEED | ITEM, PLACE_TEXT, start_rss_link, end_link),
     TEXT("description", ITEM, SLOT_SUMMARY),
+    TEXT("abstract", ITEM, SLOT_SUMMARY), /* CDF */
     TEXT("content", ITEM, SLOT_BODY),
     OF("guid", ITEM, PLACE_TEXT, start_guid, end_guid),
     TEXT("pubDate", ITEM, SLOT_PUBLISHED),
@@ -444,7 +443,7 @@ static const struct feed_element syndication[] = {
     {0},
 };
 
-static const struct feed_vocabulary vocabularies[] = {
+const struct feed_vocabulary feed_vocabularies[] = {
     {"rss",
      {"http://purl.org/rss/1.0", "http://my.netscape.com/rdf/simple/0.9",
       "http://channel.netscape.com/rdf/simple/0.9", "http://backend.userland.com/rss",
@@ -482,66 +481,5 @@ static const struct feed_vocabulary vocabularies[] = {
     {"yandex", {"http://news.yandex.ru", "https://news.yandex.ru"}, yandex},
     {"xhtml", {"http://www.w3.org/1999/xhtml"}, xhtml},
     {"sy", {"http://purl.org/rss/1.0/modules/syndication"}, syndication},
+    {0},
 };
-
-enum { VOCABULARIES = sizeof vocabularies / sizeof *vocabularies };
-
-/* Equal but for case and a last '/' or '#', which authors forget. */
-static bool same_uri(const char *known, const char *uri)
-{
-    size_t len = strlen(known);
-    if (strncasecmp(known, uri, len) != 0) return false;
-    return uri[len] == '\0' || (strchr("/#", uri[len]) && uri[len + 1] == '\0');
-}
-
-const struct feed_vocabulary *feed_vocabulary_of_uri(const char *uri)
-{
-    for (size_t i = 0; i < VOCABULARIES; i++) {
-        for (const char *const *u = vocabularies[i].uris; *u; u++) {
-            if (same_uri(*u, uri)) return &vocabularies[i];
-        }
-    }
-    return NULL;
-}
-
-const struct feed_vocabulary *feed_vocabulary_of_prefix(const char *prefix)
-{
-    for (size_t i = 0; i < VOCABULARIES; i++) {
-        if (strcasecmp(vocabularies[i].prefix, prefix) == 0) return &vocabularies[i];
-    }
-    return NULL;
-}
-
-const struct feed_element *feed_element_find(const struct feed_vocabulary *v, const char *name,
-                                             enum feed_place parent)
-{
-    for (const struct feed_element *e = v->elements; e->name; e++) {
-        if ((e->parents & FEED_IN(parent)) && strcasecmp(e->name, name) == 0) return e;
-    }
-    return NULL;
-}
-
-const struct feed_root *feed_root_find(const char *name, const char *version, const char *uri)
-{
-    static const struct feed_root roots[] = {
-        {"rss", "0.90", "RSS 0.90", "rss", PLACE_ROOT},
-        {"rss", "0.91", "RSS 0.91", "rss", PLACE_ROOT},
-        {"rss", "0.92", "RSS 0.92", "rss", PLACE_ROOT},
-        {"rss", "0.93", "RSS 0.93", "rss", PLACE_ROOT},
-        {"rss", "0.94", "RSS 0.94", "rss", PLACE_ROOT},
-        {"rss", "2", "RSS 2.0", "rss", PLACE_ROOT},
-        {"rss", NULL, "RSS", "rss", PLACE_ROOT},
-        {"RDF", NULL, "RSS 1.0", "rss", PLACE_ROOT}, /* or 0.90: the channel's namespace tells */
-        {"channel", NULL, "RSS", "rss", PLACE_FEED},
-        {"feed", "0.3", "Atom 0.3", "atom", PLACE_FEED},
-        {"feed", "purl.org/atom/ns", "Atom 0.3", "atom", PLACE_FEED},
-        {"feed", NULL, "Atom 1.0", "atom", PLACE_FEED},
-    };
-    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
-        const char *mark = roots[i].mark;
-        bool marked = !mark || (version && strncmp(version, mark, strlen(mark)) == 0) ||
-                      (uri && strcasestr(uri, mark));
-        if (marked && strcasecmp(roots[i].name, name) == 0) return &roots[i];
-    }
-    return NULL;
-}

@@ -22,7 +22,9 @@ struct feed_vocabulary {
     const struct feed_element *elements;
 };
 
-/* NULL: none we know. */
+extern const struct feed_vocabulary feed_vocabularies[]; /* one without a prefix ends them */
+
+/* NULL: none we know (feed_vocabulary.c). */
 const struct feed_vocabulary *feed_vocabulary_of_uri(const char *uri);
 const struct feed_vocabulary *feed_vocabulary_of_prefix(const char *prefix);
 const struct feed_element *feed_element_find(const struct feed_vocabulary *v, const char *name,

@@ -14,12 +14,15 @@ enum { HEADLINE_CHARS = 80 }; /* of the text, where an item has no title */
 
 /* ---- slots as what drafts hold ---- */
 
-/* Of two slots the first that is filled, or NULL. */
+static const struct feed_text *filled(const struct feed_item *item, enum feed_slot slot)
+{
+    return feed_has(item, slot) ? &item->slots[slot] : NULL;
+}
+
 static const struct feed_text *either(const struct feed_item *item, enum feed_slot first,
                                       enum feed_slot second)
 {
-    if (feed_has(item, first)) return &item->slots[first];
-    return feed_has(item, second) ? &item->slots[second] : NULL;
+    return filled(item, feed_has(item, first) ? first : second);
 }
 
 /* What is in scratch, in the arena; NULL when that is nothing. */
@@ -44,28 +47,17 @@ static const char *plain_text(struct feed_build *b, const struct feed_text *t)
     return keep_scratch(b);
 }
 
-static const char *title_line(struct feed_build *b, const struct feed_text *t)
+static const char *line(struct feed_build *b, const struct feed_text *t)
 {
-    if (!t) return NULL;
-    if (t->kind == KIND_HTML) return feed_one_line(b, t->data, t->len);
-    buf_clear(&b->scratch);
-    html_plain_title(&b->scratch, t->data, t->len);
-    return keep_scratch(b);
+    return t ? feed_one_line(b, t->kind, t->data, t->len) : NULL;
 }
 
-static const char *line(struct feed_build *b, const struct feed_item *item, enum feed_slot slot)
+/* An id keeps its characters: it is compared, not read. One too long to be an address is cut. */
+static const char *id_line(struct feed_build *b, const struct feed_text *id)
 {
-    const struct feed_text *t = &item->slots[slot];
-    return t->data ? feed_one_line(b, t->data, t->len) : NULL;
-}
-
-/* An id keeps its characters: it is compared, not read. */
-static const char *id_line(struct feed_build *b, const struct feed_item *item)
-{
-    const struct feed_text *t = &item->slots[SLOT_ID];
-    if (!t->data) return NULL;
+    if (!id) return NULL;
     buf_clear(&b->scratch);
-    plain_write(&b->scratch, t->data, t->len, PLAIN_FOLD);
+    plain_write(&b->scratch, id->data, feed_cut(id->data, id->len, FEED_URI_MAX), PLAIN_FOLD);
     return keep_scratch(b);
 }
 
@@ -157,9 +149,9 @@ static const char *headline_of(struct feed_build *b, const char *text)
 
 static void finish_texts(struct feed_build *b, const struct feed_item *item, struct draft *d)
 {
-    const struct feed_text *body = either(item, SLOT_BODY, SLOT_BODY);
+    const struct feed_text *body = filled(item, SLOT_BODY);
     const struct feed_text *summary = either(item, SLOT_SUMMARY, SLOT_EXTRACT);
-    d->title = title_line(b, either(item, SLOT_TITLE, SLOT_ALT_TITLE));
+    d->title = line(b, either(item, SLOT_TITLE, SLOT_ALT_TITLE));
     d->body_text = plain_text(b, body);
     d->summary = plain_text(b, summary);
     if (d->body_text && body->kind == KIND_HTML && html_has_markup(body->data, body->len))
@@ -183,9 +175,9 @@ static void finish_source(struct feed_build *b, const struct feed_item *item, st
                           const struct draft *channel, const char *base)
 {
     d->by = feed_has(item, SLOT_BY) ? item->slots[SLOT_BY].data : channel->by;
-    d->copyright = line(b, item, SLOT_RIGHTS);
+    d->copyright = line(b, filled(item, SLOT_RIGHTS));
     if (!d->copyright) d->copyright = channel->copyright;
-    d->source = line(b, item, SLOT_SOURCE);
+    d->source = line(b, filled(item, SLOT_SOURCE));
     if (!d->source) {
         d->source = channel->source;
         d->source_uri = channel->source_uri;
@@ -218,7 +210,7 @@ static void finish_item(struct feed_build *b, size_t i, const struct draft *chan
     finish_dates(item, d);
     finish_source(b, item, d, channel, base);
     finish_media(b, d, base);
-    d->guid = id_line(b, item);
+    d->guid = id_line(b, filled(item, SLOT_ID));
 }
 
 /* ---- the feed ---- */
@@ -229,7 +221,7 @@ static struct draft finish_channel(struct feed_build *b)
     struct feed *f = b->feed;
     struct feed_item *c = &b->channel;
     struct draft d;
-    const char *title = title_line(b, either(c, SLOT_TITLE, SLOT_ALT_TITLE));
+    const char *title = line(b, either(c, SLOT_TITLE, SLOT_ALT_TITLE));
     const char *url = b->origin->url;
     draft_init(&d);
     if (url) url = feed_uri_resolve(f->memory, url, strlen(url), NULL);
@@ -243,7 +235,7 @@ static struct draft finish_channel(struct feed_build *b)
     if (!d.source_uri && c->slots[SLOT_ID].data)
         d.source_uri = feed_uri_absolute(f->memory, c->slots[SLOT_ID].data, c->slots[SLOT_ID].len);
     d.by = c->slots[SLOT_BY].data;
-    d.copyright = line(b, c, SLOT_RIGHTS);
+    d.copyright = line(b, filled(c, SLOT_RIGHTS));
     d.language = f->language;
     return d;
 }

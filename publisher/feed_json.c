@@ -115,10 +115,11 @@ static void set_media(struct feed_build *b, const json_t *object)
         const json_t *title = json_object_get(a, "title");
         struct draft_media *m = url ? feed_add_media(b, "enclosure", url) : NULL;
         if (!m) continue;
-        m->content_type = type ? feed_one_line(b, type, strlen(type)) : NULL;
+        if (feed_media_type(type)) m->content_type = arena_strdup(b->feed->memory, type);
         m->size = positive(json_object_get(a, "size_in_bytes"));
         if (json_is_string(title))
-            m->title = feed_one_line(b, json_string_value(title), json_string_length(title));
+            m->title = feed_one_line(b, KIND_HTML, json_string_value(title),
+                                     json_string_length(title));
     }
 }
 

@@ -63,10 +63,10 @@ struct feed_reader {
 
     struct buf text; /* of the element that is being collected */
     enum feed_kind kind;
-    bool markup;                      /* elements came in it: it is escaped from there on */
-    const char *term, *scheme, *href; /* attributes that the end of the element needs */
-    struct draft_media *media;        /* the item's latest, which what follows describes */
-    const char *caption, *credit;     /* of it */
+    bool markup;                    /* elements came in it: it is escaped from there on */
+    const char *permalink, *scheme; /* attributes that the end of the element needs */
+    struct draft_media *media;      /* the item's latest, which what follows describes */
+    const char *caption, *credit;   /* of it */
 
     bool damaged;      /* set by the owner: the markup is known to be broken */
     char refused[120]; /* why reading has to stop; empty while it need not */
@@ -84,7 +84,7 @@ void feed_reader_end(struct feed_reader *r, const char *local);
 /* ---- for the elements ---- */
 
 struct feed_frame *feed_reader_top(struct feed_reader *r);
-/* The item being read, else the feed. */
+/* The item that began last, while one is open; else the feed. */
 struct feed_item *feed_reader_owner(struct feed_reader *r);
 /* The value of an attribute without prefix, or of one with this prefix, in the arena; NULL: it has
  * none. */

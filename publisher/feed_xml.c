@@ -237,7 +237,8 @@ static struct feed *conclude(struct reading *g, const struct document *d, bool r
     }
     if (!r->home) {
         *line = d->fault.line;
-        news_fail(err, NEWS_ERR_DATA, "neither a feed nor any other XML: %s", d->fault.what);
+        news_fail(err, NEWS_ERR_DATA, "neither a feed nor any other XML: %s",
+                  d->fault.what[0] ? d->fault.what : "it is empty");
         return NULL;
     }
     struct feed *feed = feed_finish(r->build, err);

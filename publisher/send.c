@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -225,7 +224,7 @@ static void on_state(void *user, enum transport_state state, const struct transp
 static void on_signal(struct send *s)
 {
     int signal_number = program_signal_next(s->signal_fd);
-    if (signal_number == 0 || signal_number == SIGHUP) return;
+    if (signal_number == 0) return;
     if (s->interrupted) s->down = true; /* asked twice: at once */
     s->interrupted = signal_number;
     s->input_over = true; /* what was taken is still brought home */

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -107,6 +106,7 @@ static void on_state(void *user, enum transport_state state, const struct transp
     struct receive *r = user;
     switch (state) {
     case TRANSPORT_UP:
+        r->url = url->text;
         if (r->lost) log_error("%s: connected again", url->text);
         else log_note("%s: connected", url->text);
         r->lost = false;
@@ -130,7 +130,7 @@ static void on_subscribed(void *user, const char *filter, const struct news_erro
 {
     struct receive *r = user;
     if (!refused) {
-        log_note("%s: subscribed to %s", dial_first_broker(&r->settings->dial), filter);
+        log_note("%s: subscribed to %s", r->url, filter);
         return;
     }
     log_error("%s", refused->message);
@@ -171,7 +171,7 @@ static void look_at_screen(struct receive *r)
 static void on_signal(struct receive *r)
 {
     int signal_number = program_signal_next(r->signal_fd);
-    if (signal_number == 0 || signal_number == SIGHUP) return;
+    if (signal_number == 0) return;
     if (r->over) r->closed = true; /* asked twice: at once */
     r->over = true;
     if (r->status == EX_OK) r->status = 128 + signal_number;
