@@ -32,6 +32,7 @@ struct receive {
     struct link *link;
     int signal_fd;
 
+    const char *url;      /* the broker we are connected to; the link's */
     bool over;            /* say goodbye, write what is left */
     bool closed;          /* the link is down */
     bool lost;            /* the connection, since it was last up */

@@ -137,8 +137,7 @@ static void check_filter(const char *filter, const char *topic)
 {
     struct split f = split_up(filter), t = split_up(topic);
     bool filter_ok = topic_filter_ok(filter, NULL), name_ok = topic_name_ok(topic, NULL);
-    if (f.count && *filter && is_graphic_ascii(filter))
-        PROMISE(filter_ok == naive_filter_ok(&f));
+    if (f.count && *filter && is_graphic_ascii(filter)) PROMISE(filter_ok == naive_filter_ok(&f));
     if (is_graphic_ascii(topic)) PROMISE(name_ok == (*topic && !strpbrk(topic, "+#")));
     if (name_ok) PROMISE(topic_filter_ok(topic, NULL) || strncmp(topic, "$share/", 7) == 0);
     if (filter_ok && name_ok && f.count && t.count)

@@ -21,7 +21,8 @@
 #include "tests/support/program.h"
 #include "tests/support/wait.h"
 
-#define DEAD_URL "mqtt://127.0.0.1:1" /* nobody listens there */
+#define DEAD_URL         "mqtt://127.0.0.1:1" /* nobody listens there */
+#define NOT_ACKNOWLEDGED "newspub: not acknowledged, and there is no journal to keep them: "
 
 /* The exit statuses of docs and README, by sysexits(3). */
 enum {
@@ -203,8 +204,8 @@ static void check_folder_free(const char **argv)
 static bool is_taken_leniently(const char *path)
 {
     static const char *const names[] = {
-        "altids-object", "association-not-array",    "headlines-object", "infosource-rel",
-        "empty",         "planned-coverage-object",  "subject-scheme",   "type-upper-case",
+        "altids-object", "association-not-array",     "headlines-object", "infosource-rel",
+        "empty",         "planned-coverage-object",   "subject-scheme",   "type-upper-case",
         "uri-number",    "organisation-symbol-ticker"};
     const char *name = strrchr(path, '/') + 1;
     size_t len = strcspn(name, ".");
@@ -225,14 +226,16 @@ static void check_names_file_line_and_path_of_every_broken_item(void **state)
     assert_harmless(o.out, o.out_len, "");
     for (size_t i = 2; argv[i]; i++) {
         char prefix[600], path[128], what[200];
-        unsigned line;
+        unsigned line = 0;
         snprintf(prefix, sizeof prefix, "%s:", argv[i]);
         const char *at = strstr(o.out, prefix);
         if (!at && is_taken_leniently(argv[i])) continue;
         if (!at) fail_msg("%s is not refused", argv[i]);
-        if (sscanf(at + strlen(prefix), "%u: %127[^: \n]: %199[^\n]", &line, path, what) != 3)
+        at += strlen(prefix);
+        bool whole_file = strncmp(at, " is neither XML nor JSON", 24) == 0;
+        if (!whole_file && sscanf(at, "%u: %127[^: \n]: %199[^\n]", &line, path, what) != 3)
             fail_msg("not FILE:LINE: path: message: %.200s", at);
-        assert_true(line >= 1);
+        assert_true(whole_file || line >= 1);
     }
     check_folder_free(argv);
 }
@@ -319,8 +322,10 @@ static void options_make_one_item_and_its_topic(void **state)
         s, NULL,
         ARGV(NEWSPUB_PATH, "send", "--dry-run", "-b", DEAD_URL, "--publisher", "Harbour Wire",
              "--service", "Night Desk", "--lang", "de-AT", "--urgency", "2", "--subject",
-             "sport/football", "--title", "Caf\xc3\xa9 \"Anker\" er\xc3\xb6""ffnet", "--body",
-             "Eins.\n\nZwei.", "--link", "https://harbour.example/41", "--by", "A. Keel",
+             "sport/football", "--title",
+             "Caf\xc3\xa9 \"Anker\" er\xc3\xb6"
+             "ffnet",
+             "--body", "Eins.\n\nZwei.", "--link", "https://harbour.example/41", "--by", "A. Keel",
              "--located", "Port Alder", "--uri", "tag:harbour.example,2026:41"));
     assert_exit(o, 0);
     assert_string_equal(o.err, "");
@@ -330,7 +335,8 @@ static void options_make_one_item_and_its_topic(void **state)
         {"topic", "news/harbour-wire/night-desk/de/2/sport/football"},
         {"item.uri", "tag:harbour.example,2026:41"},
         {"item.language", "de-AT"},
-        {"item.headlines.0.value", "Caf\xc3\xa9 \"Anker\" er\xc3\xb6""ffnet"},
+        {"item.headlines.0.value", "Caf\xc3\xa9 \"Anker\" er\xc3\xb6"
+                                   "ffnet"},
         {"item.bodies.0.value", "Eins.\n\nZwei."},
         {"item.bodies.0.contentType", "text/plain"},
         {"item.by", "A. Keel"},
@@ -407,7 +413,7 @@ static void wire_numbers_count_from_one_without_holes_in_every_topic(void **stat
     const char *url = scene_start_broker(s);
     struct process *sub = subscriber(s);
     const char **files = all_samples(s, "send");
-    const char *argv[SAMPLES + 8] = {NEWSPUB_PATH, "-b", url, "--publisher", "me", "--window", "7"};
+    const char *argv[SAMPLES + 9] = {NEWSPUB_PATH, "-b", url, "--publisher", "me", "--window", "7"};
     memcpy(argv + 7, files + 1, (SAMPLES + 1) * sizeof *argv);
     struct outcome o = scene_run(s, NULL, argv);
     assert_exit(o, 0);
@@ -477,12 +483,12 @@ static void expect_unreachable(struct scene *s, const char *url, const char *hos
 {
     int64_t start_ms = date_mono_ms();
     struct outcome o = scene_run(s, NULL,
-                                 ARGV(NEWSPUB_PATH, "-b", url, "--connect-timeout", "700ms",
-                                      "send", "--title", "T", "--publisher", "me"));
+                                 ARGV(NEWSPUB_PATH, "-b", url, "--connect-timeout", "700ms", "send",
+                                      "--title", "T", "--publisher", "me"));
     int64_t took_ms = date_mono_ms() - start_ms;
     assert_exit(o, UNAVAILABLE);
     assert_says(o.err, host_port);
-    assert_says(o.err, "1 items were not acknowledged");
+    assert_says(o.err, NOT_ACKNOWLEDGED "1\n");
     if (took_ms < 600 || took_ms > 6000) fail_msg("it took %lld ms", (long long)took_ms);
 }
 
@@ -560,9 +566,9 @@ static void a_wrong_password_ends_at_once_with_77(void **state)
                            "send", "--title", "T"));
         assert_exit(o, DENIED);
     }
-    o = scene_run(s, NULL,
-                  ARGV(NEWSPUB_PATH, "-v", "-b", url, "--password-file", right, "send", "--title",
-                       "T"));
+    o = scene_run(
+        s, NULL,
+        ARGV(NEWSPUB_PATH, "-v", "-b", url, "--password-file", right, "send", "--title", "T"));
     assert_exit(o, 0);
     assert_silent_on(o.err, "right\n");
 }
@@ -571,8 +577,9 @@ static void a_topic_the_broker_denies_is_named_and_the_others_arrive(void **stat
 {
     struct scene *s = *state;
     struct broker *b = scene_new_broker(s, BROKER_MOSQUITTO);
-    const char *acl = broker_file(b, "acl", "topic read #\n"
-                                            "topic write news/me/open/#\n");
+    const char *acl = broker_file(b, "acl",
+                                  "topic read #\n"
+                                  "topic write news/me/open/#\n");
     broker_add(b, "acl_file %s\n", acl);
     assert_true(broker_start(b));
     struct process *sub = subscriber(s);
@@ -603,8 +610,9 @@ static void a_password_file_that_others_may_read_is_not_used(void **state)
     assert_int_equal(chmod(file, 0604), 0);
     o = scene_run(s, NULL, argv);
     assert_exit(o, CONFIG);
-    o = scene_run(s, NULL, ARGV(NEWSPUB_PATH, "-b", "mqtt://me@192.0.2.1", "--password-file", file,
-                                "send", "--title", "T"));
+    o = scene_run(s, NULL,
+                  ARGV(NEWSPUB_PATH, "-b", "mqtt://me@192.0.2.1", "--password-file", file, "send",
+                       "--title", "T"));
     assert_exit(o, CONFIG); /* not in the clear to another machine */
     assert_silent_on(o.err, "secret");
 }
@@ -753,8 +761,7 @@ static void rate_paces_the_items(void **state)
     struct buf items = numbered_items(1, 9);
     int64_t start_ms = date_mono_ms();
     struct outcome o = scene_run(
-        s, items.data,
-        ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", "--rate", "20"));
+        s, items.data, ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", "--rate", "20"));
     int64_t took_ms = date_mono_ms() - start_ms;
     buf_deinit(&items);
     assert_exit(o, 0);
@@ -805,8 +812,9 @@ static void nothing_is_missing_after_a_broker_was_killed_in_the_middle(void **st
     items = numbered_items(FIRST + 1, SECOND - FIRST);
     assert_true(process_write(pub, items.data, items.len));
     buf_deinit(&items);
+    assert_true(input_is_read(pub));
     broker_kill(s->broker);
-    assert_true(process_expect_errors(pub, "trying again in", WAIT_MS));
+    assert_true(process_expect_errors(pub, "trying again", WAIT_MS));
     process_signal(pub, SIGSTOP);
     assert_true(broker_start(s->broker));
     assert_true(expect_errors_times(sub, "subscribed to news/#", 2));
@@ -820,7 +828,8 @@ static void nothing_is_missing_after_a_broker_was_killed_in_the_middle(void **st
     assert_exit(o, 0);
     assert_says(o.err, "900 published, 0 refused by the broker, 0 refused before");
     tally_until(&t, sub, ALL);
-    assert_true(t.duplicates <= SECOND - FIRST);
+    print_message("%u duplicates\n", t.duplicates);
+    assert_true(t.duplicates <= 100); /* no more than were under way */
 }
 
 static void a_broker_killed_under_full_load_leaves_everything_acknowledged(void **state)
@@ -846,16 +855,21 @@ static void a_broker_killed_under_full_load_leaves_everything_acknowledged(void 
     free(times);
 }
 
+/* A newspub that is connected to a broker which from now on does nothing. */
+static struct process *publisher_of_silent_broker(struct scene *s, const char *drain_timeout)
+{
+    const char *url = scene_start_broker(s);
+    struct process *pub = scene_feed(s, ARGV(NEWSPUB_PATH, "-v", "-b", url, "send", "--publisher",
+                                             "me", "--drain-timeout", drain_timeout));
+    assert_true(process_expect_errors(pub, ": connected\n", WAIT_MS));
+    broker_pause(s->broker, true);
+    return pub;
+}
+
 static void a_silent_broker_ends_in_69_with_the_number_of_items_left(void **state)
 {
     struct scene *s = *state;
-    const char *url = scene_start_broker(s);
-    struct process *sub = subscriber(s);
-    struct process *pub = scene_feed(
-        s, ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", "--drain-timeout", "700ms"));
-    assert_true(process_puts(pub, "{\"title\":\"acknowledged\"}\n"));
-    expect_headline(sub, "acknowledged");
-    broker_pause(s->broker, true);
+    struct process *pub = publisher_of_silent_broker(s, "700ms");
     struct buf items = numbered_items(1, 5);
     assert_true(process_write(pub, items.data, items.len));
     buf_deinit(&items);
@@ -863,9 +877,8 @@ static void a_silent_broker_ends_in_69_with_the_number_of_items_left(void **stat
     process_close_input(pub);
     struct outcome o = scene_wait(pub);
     int64_t took_ms = date_mono_ms() - start_ms;
-    broker_pause(s->broker, false);
     assert_exit(o, UNAVAILABLE);
-    assert_says(o.err, "5 items were not acknowledged");
+    assert_says(o.err, NOT_ACKNOWLEDGED "5\n");
     if (took_ms < 500 || took_ms > 8000) fail_msg("it took %lld ms", (long long)took_ms);
 }
 
@@ -886,39 +899,34 @@ static void a_signal_brings_home_what_was_taken_and_is_the_exit_status(void **st
         assert_exit(o, statuses[i]);
         assert_says(o.err, "1 published");
     }
-    /* With items unanswered: the signal waits for them, the second one does not. */
-    struct process *pub = scene_feed(s, ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me"));
-    assert_true(process_puts(pub, "{\"title\":\"before\"}\n"));
-    expect_headline(sub, "before");
-    broker_pause(s->broker, true);
-    assert_true(process_puts(pub, "{\"title\":\"after\"}\n"));
+}
+
+static void a_signal_waits_for_what_is_unanswered(void **state)
+{
+    struct scene *s = *state;
+    struct process *pub = publisher_of_silent_broker(s, "30s");
+    assert_true(process_puts(pub, "{\"title\":\"one\"}\n{\"title\":\"two\"}\n"));
+    assert_true(input_is_read(pub));
     process_signal(pub, SIGINT);
     assert_int_equal(process_wait(pub, 300), PROCESS_TIMEOUT);
     broker_pause(s->broker, false);
     struct outcome o = scene_wait(pub);
-    if (o.status == ON_SIGINT && strstr(process_output(sub, NULL), "after") == NULL)
-        expect_headline(sub, "after");
     assert_exit(o, ON_SIGINT);
+    assert_says(o.err, "2 published");
 }
 
 static void a_second_signal_ends_the_wait_and_tells_what_is_left(void **state)
 {
     struct scene *s = *state;
-    const char *url = scene_start_broker(s);
-    struct process *sub = subscriber(s);
-    struct process *pub = scene_feed(s, ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me"));
-    assert_true(process_puts(pub, "{\"title\":\"before\"}\n"));
-    expect_headline(sub, "before");
-    broker_pause(s->broker, true);
+    struct process *pub = publisher_of_silent_broker(s, "30s");
     assert_true(process_puts(pub, "{\"title\":\"one\"}\n{\"title\":\"two\"}\n"));
-    assert_int_equal(process_wait(pub, 300), PROCESS_TIMEOUT);
+    assert_true(input_is_read(pub));
     process_signal(pub, SIGINT);
     assert_int_equal(process_wait(pub, 300), PROCESS_TIMEOUT);
     process_signal(pub, SIGINT);
     struct outcome o = scene_wait(pub);
-    broker_pause(s->broker, false);
     assert_exit(o, UNAVAILABLE);
-    assert_says(o.err, "2 items were not acknowledged");
+    assert_says(o.err, NOT_ACKNOWLEDGED "2\n");
 }
 
 /* ---- command lines and configuration ------------------------------------------------------ */
@@ -1079,6 +1087,7 @@ int main(void)
         TEST(a_broker_killed_under_full_load_leaves_everything_acknowledged),
         TEST(a_silent_broker_ends_in_69_with_the_number_of_items_left),
         TEST(a_signal_brings_home_what_was_taken_and_is_the_exit_status),
+        TEST(a_signal_waits_for_what_is_unanswered),
         TEST(a_second_signal_ends_the_wait_and_tells_what_is_left),
         TEST(a_wrong_command_line_is_64_and_says_what_is_wrong),
         TEST(help_and_version_answer_on_standard_output),

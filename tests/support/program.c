@@ -5,9 +5,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "common/date.h"
 #include "common/text.h"
@@ -123,8 +126,8 @@ const char *scene_url_as(struct scene *s, const char *user)
 struct process *scene_launch(struct scene *s, const struct launch *l)
 {
     char home[ENVIRONMENT_SIZE], config[ENVIRONMENT_SIZE];
-    const char *environment[ENVIRONMENT_MAX] = {home,        config,   "NEWSWIRE_BROKER=",
-                                                "NO_COLOR=", "TZ=UTC0", "TERM=xterm-256color"};
+    const char *environment[ENVIRONMENT_MAX] = {
+        home, config, "NEWSWIRE_BROKER=", "NO_COLOR=", "TZ=UTC0", "TERM=xterm-256color"};
     size_t n = 6;
     snprintf(home, sizeof home, "HOME=%s", s->dir.path);
     snprintf(config, sizeof config, "XDG_CONFIG_HOME=%s/config", s->dir.path);
@@ -205,6 +208,24 @@ size_t count_of(const char *text, const char *part)
     for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
         n++;
     return n;
+}
+
+/* The pipe itself is asked, through a descriptor of our own. */
+static bool pipe_is_empty(void *user)
+{
+    char path[64];
+    int unread = -1;
+    snprintf(path, sizeof path, "/proc/%d/fd/0", (int)process_pid(user));
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool ok = ioctl(fd, FIONREAD, &unread) == 0 && unread == 0;
+    close(fd);
+    return ok;
+}
+
+bool input_is_read(struct process *p)
+{
+    return wait_until(pipe_is_empty, p, WAIT_MS);
 }
 
 bool expect_errors_times(struct process *p, const char *part, size_t times)

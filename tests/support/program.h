@@ -78,6 +78,8 @@ struct outcome scene_run_launch(struct scene *s, const struct launch *l);
 const char *read_line(struct process *p);
 size_t count_of(const char *text, const char *part);
 #define count_lines(text) count_of(text, "\n")
+/* True once everything written to its standard input has been read. */
+bool input_is_read(struct process *p);
 /* True once its standard error holds part that often. */
 bool expect_errors_times(struct process *p, const char *part, size_t times);
 

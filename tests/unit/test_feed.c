@@ -359,6 +359,10 @@ static void dialects_of_rss_and_atom_are_recognised(void **state)
         {"<feed><title>P</title><entry><title>T</title><link href='http://p.example/1'/></entry>"
          "</feed>",
          "Atom 1.0"},
+        {"<!DOCTYPE Channel SYSTEM 'http://127.0.0.1:9/Channel.dtd'><Channel "
+         "HREF='http://p.example/'>"
+         "<Title>P</Title><Item HREF='http://p.example/1'><Title>T</Title></Item></Channel>",
+         "RSS"},
         {"{\"version\":\"https://jsonfeed.org/version/1\",\"title\":\"P\",\"items\":"
          "[{\"title\":\"T\",\"url\":\"http://p.example/1\"}]}",
          "JSON Feed 1.0"},
@@ -388,6 +392,10 @@ static void titles_and_texts_go_where_they_belong(void **state)
         {"<title>x</title><description>a &lt;br&gt; b</description>", "summary", "a\nb"},
         {"<title>x</title><description>a <b>c</b> &amp; d</description>", "summary", "a c & d"},
         {"<title>x</title><description>AT&amp;T</description>", "summary", "AT&T"},
+        {"<title>x</title><description><![CDATA[Cut [&#8230;]]]></description>", "summary",
+         "Cut […]"},
+        {"<title>x</title><description><![CDATA[<p>a]]]]><![CDATA[>b]]></description>", "summary",
+         "a]]>b"},
         {"<title>x</title><description/><media:description>m &lt;b&gt;</media:description>",
          "summary", "m <b>"},
         {"<title>x</title><content:encoded>plain</content:encoded>", "html", NULL},
@@ -564,6 +572,23 @@ static void addresses_are_completed_by_the_final_url_first(void **state)
     assert_non_null(f);
     assert_string_equal(f->items[0].link, "https://f.example/feeds/a");
     feed_free(f);
+}
+
+/* Each made an earlier version break its promises (tests/fuzz/fuzz_feed.c). */
+static void what_the_fuzzer_found_stays_mended(void **state)
+{
+    (void)state;
+    static const struct item_case cases[] = {
+        {"<rss><channel><title><b/>P</title><item><title>x</title></item></channel></rss>",
+         "source", "P"},
+        {"<rss><channel><item><title>x</title><enclosure url='http://i.example/' type='a\x7F/b'/>"
+         "</item></channel></rss>",
+         "media:0", "enclosure|http://i.example/|||0|0x0"},
+        {"<rss><channel><link>http://p.example\n&gt;&lt;b</link><item><title>x</title><link>a"
+         "</link></item></channel></rss>",
+         "link", "http://p.example%3E%3Cb/a"},
+    };
+    DOCUMENTS(cases);
 }
 
 /* ---- identity ---- */
@@ -782,6 +807,19 @@ static void an_element_left_open_swallows_nothing(void **state)
     feed_free(f);
 }
 
+static void a_start_tag_in_a_text_does_not_reach_the_feed(void **state)
+{
+    (void)state;
+    struct feed *f = document("<rss><channel><title>P</title><item><title>A</title><description>"
+                              "an <item> of HTML</description><link>http://p.example/1</link>"
+                              "</item><item><title>B</title></item></channel></rss>");
+    assert_null(f->link);
+    assert_int_equal(f->item_count, 2);
+    assert_string_equal(f->items[0].title, "A");
+    assert_string_equal(f->items[1].title, "B");
+    feed_free(f);
+}
+
 static void what_a_server_prints_before_the_feed_is_passed_over(void **state)
 {
     (void)state;
@@ -946,6 +984,7 @@ int main(void)
         cmocka_unit_test(people_dates_and_subjects_are_read),
         cmocka_unit_test(undeclared_prefixes_and_entities_are_understood),
         cmocka_unit_test(addresses_are_completed_by_the_final_url_first),
+        cmocka_unit_test(what_the_fuzzer_found_stays_mended),
         cmocka_unit_test(the_uri_is_the_guid_the_link_or_a_name),
         cmocka_unit_test(names_are_the_same_in_every_run_and_order),
         cmocka_unit_test(what_a_document_says_twice_is_one_item),
@@ -956,6 +995,7 @@ int main(void)
         cmocka_unit_test(bare_ampersands_and_angles_lose_nothing),
         cmocka_unit_test(a_cut_off_feed_keeps_what_was_whole),
         cmocka_unit_test(an_element_left_open_swallows_nothing),
+        cmocka_unit_test(a_start_tag_in_a_text_does_not_reach_the_feed),
         cmocka_unit_test(what_a_server_prints_before_the_feed_is_passed_over),
         cmocka_unit_test(what_is_no_feed_is_refused_in_a_clear_sentence),
         cmocka_unit_test(entities_that_multiply_or_read_files_are_refused),

@@ -115,7 +115,8 @@ static void a_feature_collection_holds_features_alone(void **state)
 {
     (void)state;
     static const struct geojson_case cases[] = {
-        {"{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Point\",\"coordinates\":[1,2]}]}",
+        {"{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"Point\",\"coordinates\":[1,2]}]"
+         "}",
          collection},
         {"{\"type\":\"FeatureCollection\",\"features\":[{\"type\":\"FeatureCollection\","
          "\"features\":[]}]}",

@@ -97,7 +97,8 @@ static void what_is_always_written_is_completed(void **state)
                   "\"headlines\":[{\"role\":\"main\",\"value\":\"u:1\"}]}");
     assert_writes("{\"uri\":\"u:1\",\"title\":\"t\"}", &d, "harbour:0123456789abcdef:7",
                   "{\"uri\":\"u:1\",\"title\":\"t\"," STANDARD ",\"type\":\"text\","
-                  "\"version\":\"1\",\"versionCreated\":\"" NOW_TEXT "\",\"firstCreated\":\"" NOW_TEXT
+                  "\"version\":\"1\",\"versionCreated\":\"" NOW_TEXT
+                  "\",\"firstCreated\":\"" NOW_TEXT
                   "\",\"pubStatus\":\"usable\",\"urgency\":3,\"language\":\"fr\",\"headlines\":"
                   "[{\"role\":\"main\",\"value\":\"t\"}],\"subjects\":[{\"name\":\"sport\"}],"
                   "\"infoSources\":[{\"name\":\"Harbour \\\"Wire\\\"\"}],\"altIds\":[{\"role\":"
@@ -107,11 +108,8 @@ static void what_is_always_written_is_completed(void **state)
 static void what_is_there_is_not_written_again(void **state)
 {
     (void)state;
-    static const struct item_defaults d = {.source = "other",
-                                           .language = "fr",
-                                           .subject = "sport",
-                                           .urgency = 3,
-                                           .now_ms = NOW_MS};
+    static const struct item_defaults d = {
+        .source = "other", .language = "fr", .subject = "sport", .urgency = 3, .now_ms = NOW_MS};
     static const char text[] =
         "{" COMPLETE ",\"subjects\":[{\"name\":\"s\"}],\"infoSources\":[{\"name\":\"i\"}]}";
     assert_writes(text, &d, NULL, text);
@@ -121,7 +119,8 @@ static void an_item_with_one_date_gets_the_other_from_it(void **state)
 {
     (void)state;
     static const char *const members[][2] = {
-        {"\"versionCreated\":\"2026-01-01T00:00:00Z\"", "\"firstCreated\":\"2026-01-01T00:00:00Z\""},
+        {"\"versionCreated\":\"2026-01-01T00:00:00Z\"",
+         "\"firstCreated\":\"2026-01-01T00:00:00Z\""},
         {"\"firstCreated\":\"not \\u0061 date\"", "\"versionCreated\":\"not \\u0061 date\""},
     };
     for (size_t i = 0; i < COUNT(members); i++) {
@@ -248,8 +247,8 @@ static void the_number_joins_the_alt_ids_that_are_there(void **state)
 static void without_a_number_the_alt_ids_stay_as_they_are(void **state)
 {
     (void)state;
-    static const char text[] =
-        "{" COMPLETE ",\"altIds\":[{\"role\":\"newswire\",\"value\":\"other:e:9\"}]}";
+    static const char text[] = "{" COMPLETE
+                               ",\"altIds\":[{\"role\":\"newswire\",\"value\":\"other:e:9\"}]}";
     assert_writes(text, &no_defaults, NULL, text);
 }
 
@@ -317,7 +316,8 @@ static void accessors_prefer_what_is_meant_for_readers(void **state)
         {"\"bodies\":[{\"value\":\"b\"}]", NULL, NULL, "b", NULL, NULL, NULL},
         {"\"infoSources\":[{\"name\":\"a\"},{\"name\":\"b\"}]", NULL, NULL, NULL, NULL, "a", NULL},
         {"\"infoSources\":[]", NULL, NULL, NULL, NULL, NULL, NULL},
-        {"\"renditions\":[{\"name\":\"enclosure\",\"href\":\"e\"},{\"name\":\"web\",\"href\":\"w\"}]",
+        {"\"renditions\":[{\"name\":\"enclosure\",\"href\":\"e\"},{\"name\":\"web\",\"href\":\"w\"}"
+         "]",
          NULL, NULL, NULL, NULL, NULL, "w"},
         {"\"renditions\":[{\"name\":\"x\",\"href\":\"p\",\"contentType\":\"text/html\"}]", NULL,
          NULL, NULL, NULL, NULL, "p"},
@@ -445,7 +445,8 @@ static void an_item_on_one_line_is_read_in_place(void **state)
 static void an_item_on_many_lines_comes_out_on_one(void **state)
 {
     (void)state;
-    static const char text[] = "{\n  \"uri\": \"u:1\",\r\n  \"title\": \"a \x7f \xe2\x80\xae b\"\n}\n";
+    static const char text[] =
+        "{\n  \"uri\": \"u:1\",\r\n  \"title\": \"a \x7f \xe2\x80\xae b\"\n}\n";
     struct buf scratch = {0};
     struct ninjs item;
     struct ninjs_fault fault;
@@ -528,7 +529,8 @@ static void old_spellings_become_those_of_3_1(void **state)
         {"\"person\":[{\"name\":\"p\"}]", "\"people\":[{\"name\":\"p\"}]"},
         {"\"organisation\":[{\"name\":\"o\"}],\"event\":[{\"name\":\"e\"}],\"object\":[{\"name\":"
          "\"o\"}],\"genre\":[{\"name\":\"g\"}]",
-         "\"organisations\":[{\"name\":\"o\"}],\"events\":[{\"name\":\"e\"}],\"objects\":[{\"name\":"
+         "\"organisations\":[{\"name\":\"o\"}],\"events\":[{\"name\":\"e\"}],\"objects\":[{"
+         "\"name\":"
          "\"o\"}],\"genres\":[{\"name\":\"g\"}]"},
         {"\"infosource\":[{\"name\":\"i\"}]", "\"infoSources\":[{\"name\":\"i\"}]"},
         {"\"place\":[{\"name\":\"p\",\"geometry_geojson\":{\"type\":\"Point\",\"coordinates\":"
@@ -564,8 +566,8 @@ static void old_spellings_become_those_of_3_1(void **state)
         {"\"subjects\":[{\"name\":\"a\"}],\"subject\":[{\"name\":\"b\"}]",
          "\"subjects\":[{\"name\":\"a\"},{\"name\":\"b\"}]"},
         /* what agencies add */
-        {"\"guid\":\"g\",\"priority\":5",
-         "\"altIds\":[{\"role\":\"guid\",\"value\":\"g\"},{\"role\":\"priority\",\"value\":\"5\"}]"},
+        {"\"guid\":\"g\",\"priority\":5", "\"altIds\":[{\"role\":\"guid\",\"value\":\"g\"},{"
+                                          "\"role\":\"priority\",\"value\":\"5\"}]"},
         {"\"altids\":[{\"role\":\"sid\",\"value\":\"1\"}],\"guid\":\"g\"",
          "\"altIds\":[{\"role\":\"sid\",\"value\":\"1\"},{\"role\":\"guid\",\"value\":\"g\"}]"},
         {"\"keywords\":[\"a\",\"b\"]", "\"subjects\":[{\"name\":\"a\"},{\"name\":\"b\"}]"},
@@ -654,7 +656,8 @@ static void nothing_is_lost_by_upgrading(void **state)
         const char *words[3];
     } cases[] = {
         {"\"byline\":\"first\",\"by\":\"second\"", {"first", "second"}},
-        {"\"pubstatus\":\"usable\",\"edNote\":\"first\",\"ednote\":\"second\"", {"first", "second"}},
+        {"\"pubstatus\":\"usable\",\"edNote\":\"first\",\"ednote\":\"second\"",
+         {"first", "second"}},
         {"\"version\":\"first\",\"Version\":\"second\"", {"first", "second"}},
         {"\"subject\":[{\"code\":\"http://a.example/first\",\"scheme\":\"second\"}]",
          {"first", "second"}},

@@ -70,11 +70,35 @@ static void every_kind_of_value_is_passed(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "null", "true", "false", "0", "-0", "7", "-12.5e+3", "1E9", "0.0", "\"\"", "\"a\"", "[]",
-        "{}", "[ ]", "{ }", " [1,2 , 3]\n", "{\"a\":1,\"b\":{\"c\":[null]}}",
-        "\t\r\n {\"a\" : \"b\" } ", "[[],{},\"\",0]", "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
-        "{\"\":1}", "\"\x7f\"", "\"\xc2\x80\"", "\"\xe0\xa0\x80\"", "\"\xed\x9f\xbf\"",
-        "\"\xee\x80\x80\"", "\"\xef\xbf\xbf\"", "\"\xf0\x90\x80\x80\"", "\"\xf4\x8f\xbf\xbf\"",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-0",
+        "7",
+        "-12.5e+3",
+        "1E9",
+        "0.0",
+        "\"\"",
+        "\"a\"",
+        "[]",
+        "{}",
+        "[ ]",
+        "{ }",
+        " [1,2 , 3]\n",
+        "{\"a\":1,\"b\":{\"c\":[null]}}",
+        "\t\r\n {\"a\" : \"b\" } ",
+        "[[],{},\"\",0]",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"",
+        "{\"\":1}",
+        "\"\x7f\"",
+        "\"\xc2\x80\"",
+        "\"\xe0\xa0\x80\"",
+        "\"\xed\x9f\xbf\"",
+        "\"\xee\x80\x80\"",
+        "\"\xef\xbf\xbf\"",
+        "\"\xf0\x90\x80\x80\"",
+        "\"\xf4\x8f\xbf\xbf\"",
     };
     for (size_t i = 0; i < COUNT(texts); i++) {
         const char *fault;
@@ -212,7 +236,8 @@ static void numbers_follow_the_grammar_and_are_bounded(void **state)
         {"1e", "the exponent is missing or too large", 0},
         {"1e+", "the exponent is missing or too large", 0},
         {"1e1000", "the exponent is missing or too large", 0},
-        {"1234567890123456789012345678901234567890", NULL, 1234567890123456789012345678901234567890.},
+        {"1234567890123456789012345678901234567890", NULL,
+         1234567890123456789012345678901234567890.},
         {"12345678901234567890123456789012345678901", "the number is too long", 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -386,7 +411,7 @@ static void members_and_elements_come_in_order(void **state)
     static const char text[] = " \"a\" : 1 ,\"b\":\"x,}\\\"]\", \"c\" :[1,[2,3]],\"d\":{\"e\":{}} ,"
                                "\"f\":true,\"g\":-1.5e3 ";
     static const char *const expected[][2] = {
-        {"\"a\"", "1"},       {"\"b\"", "\"x,}\\\"]\""}, {"\"c\"", "[1,[2,3]]"},
+        {"\"a\"", "1"},          {"\"b\"", "\"x,}\\\"]\""}, {"\"c\"", "[1,[2,3]]"},
         {"\"d\"", "{\"e\":{}}"}, {"\"f\"", "true"},         {"\"g\"", "-1.5e3"},
     };
     struct buf b = {0};
@@ -428,8 +453,8 @@ static void nothing_is_inside_of_what_is_empty_or_no_container(void **state)
 static void runs_of_backslashes_do_not_hide_the_end_of_a_string(void **state)
 {
     (void)state;
-    static const char *const strings[] = {"\"\\\\\"", "\"\\\\\\\"\"", "\"\\\"\"", "\"\\\\\\\\\"",
-                                          "\"\"",     "\"x\\\\\""};
+    static const char *const strings[] = {"\"\\\\\"",     "\"\\\\\\\"\"", "\"\\\"\"",
+                                          "\"\\\\\\\\\"", "\"\"",         "\"x\\\\\""};
     for (size_t i = 0; i < COUNT(strings); i++) {
         struct buf b = {0};
         buf_printf(&b, "[%s,1]", strings[i]);
@@ -529,7 +554,9 @@ static void strings_are_written_with_what_is_unsafe_escaped(void **state)
          "\"\xe2\x81\xa5\\u2066\\u2069\xe2\x81\xaa\""},
         {BYTES("\xef\xbb\xbf"), "\"\\ufeff\""},
         {BYTES("\xe4\xbd\x93\xf0\x9f\x98\x80"), "\"\xe4\xbd\x93\xf0\x9f\x98\x80\""},
-        {BYTES("a\xff" "b\xc3"), "\"a\\ufffdb\\ufffd\""},
+        {BYTES("a\xff"
+               "b\xc3"),
+         "\"a\\ufffdb\\ufffd\""},
         {BYTES("\xed\xa0\x80"), "\"\\ufffd\\ufffd\\ufffd\""},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

@@ -92,9 +92,10 @@ static void an_item_is_an_object_with_a_uri(void **state)
 static void the_members_stand_where_the_item_says(void **state)
 {
     (void)state;
-    static const char text[] = "\n { \"urgency\" : 3 ,\"uri\":\"u:1\", \"headlines\":[{\"value\":\"h\"}] "
-                               ",\"v\\u0065rsion\":\"7\",\"associations\":[{\"name\":\"a\","
-                               "\"uri\":\"u:2\",\"urgency\":9,\"title\":\"t\"}]} \n";
+    static const char text[] =
+        "\n { \"urgency\" : 3 ,\"uri\":\"u:1\", \"headlines\":[{\"value\":\"h\"}] "
+        ",\"v\\u0065rsion\":\"7\",\"associations\":[{\"name\":\"a\","
+        "\"uri\":\"u:2\",\"urgency\":9,\"title\":\"t\"}]} \n";
     struct ninjs item;
     struct ninjs_fault fault;
     assert_true(ninjs_check(text, strlen(text), &item, &fault));
@@ -154,6 +155,25 @@ static void sizes_are_bounded(void **state)
     }
 }
 
+/* json_compact() writes an unsafe character as six: an item that is valid must not become invalid
+ * by it (item_read() checks again). */
+static void a_uri_is_measured_without_its_escapes(void **state)
+{
+    (void)state;
+    struct buf b = {0}, compact = {0};
+    buf_puts(&b, "{\"uri\":\"");
+    while (b.len < 8 + NINJS_URI_MAX - 100)
+        buf_putc(&b, 'u');
+    for (int i = 0; i < 100; i++)
+        buf_putc(&b, '\x7f');
+    buf_puts(&b, "\"}");
+    check_text(b.data, b.len, NULL);
+    json_compact(&compact, b.data, b.len);
+    buf_deinit(&b);
+    check_text(compact.data, compact.len, NULL);
+    buf_deinit(&compact);
+}
+
 /* ---------------------------------------------------------------------------------- Properties */
 
 static void words_numbers_and_ranges_are_checked(void **state)
@@ -189,8 +209,7 @@ static void words_numbers_and_ranges_are_checked(void **state)
         {"\"urgency\":true", "urgency: a number is expected"},
         {"\"urgency\":05", "urgency: a number does not start with 0"},
         {"\"subjects\":[{\"relevance\":0},{\"confidence\":100}]", NULL},
-        {"\"subjects\":[{\"relevance\":101}]",
-         "subjects[0].relevance: is not between 0 and 100"},
+        {"\"subjects\":[{\"relevance\":101}]", "subjects[0].relevance: is not between 0 and 100"},
         {"\"subjects\":[{},{\"confidence\":-1}]",
          "subjects[1].confidence: is not between 0 and 100"},
         {"\"bodies\":[{\"value\":\"\",\"wordCount\":-5}]", NULL}, /* the schema sets no range */
@@ -293,8 +312,7 @@ static void arrays_and_objects_are_not_taken_for_each_other(void **state)
         {"\"places\":[{\"geoJSON\":{\"type\":\"Point\",\"coordinates\":[1,2]}}]", NULL},
         {"\"places\":[{\"geoJSON\":{\"type\":\"Point\"}}]",
          "places[0].geoJSON: the coordinates do not fit the GeoJSON type"},
-        {"\"places\":[{\"geoJSON\":[1 2]}]",
-         "places[0].geoJSON: ',' or ']' is expected"},
+        {"\"places\":[{\"geoJSON\":[1 2]}]", "places[0].geoJSON: ',' or ']' is expected"},
     };
     CHECK(cases);
 }
@@ -439,7 +457,16 @@ static void truncated_dates_are_years_months_days_or_full_times(void **state)
         {"0000-01-01T00:00:00Z", true},
         {"", false},
         {"202", false},
-        {"20266", false},
+        {"20266", true},
+        {"120266-11-23T14:02:07Z", true},
+        {"-0044-03-15", true},
+        {"-12026", true},
+        {"02026", false},
+        {"--2026", false},
+        {"+2026", false},
+        {"-202", false},
+        {"-", false},
+        {"20266-", false},
         {"2026-", false},
         {"2026-1", false},
         {"2026-13", false},
@@ -505,7 +532,8 @@ static void a_truncated_date_may_be_written_with_escapes(void **state)
 static void recurrence_is_dates_and_rules(void **state)
 {
     (void)state;
-#define DATES(recurrence) "\"eventDetails\":{\"dates\":{\"endDate\":\"\",\"recurrence\":" recurrence "}}"
+#define DATES(recurrence)                                                                          \
+    "\"eventDetails\":{\"dates\":{\"endDate\":\"\",\"recurrence\":" recurrence "}}"
     static const struct ninjs_case cases[] = {
         {DATES("{}"), NULL},
         {DATES("{\"recurrenceDates\":[]}"), NULL},
@@ -698,6 +726,7 @@ int main(void)
         cmocka_unit_test(the_members_stand_where_the_item_says),
         cmocka_unit_test(line_breaks_count_only_within_the_item),
         cmocka_unit_test(sizes_are_bounded),
+        cmocka_unit_test(a_uri_is_measured_without_its_escapes),
         cmocka_unit_test(words_numbers_and_ranges_are_checked),
         cmocka_unit_test(an_urgency_outside_its_range_is_not_hidden_by_its_spelling),
         cmocka_unit_test(every_object_is_closed),

@@ -26,13 +26,15 @@ static void a_slug_is_what_is_left_of_a_text_in_plain_letters(void **state)
         {"a/b>c+d#e", "a-b-c-d-e"},
         {"---a---b---", "a-b"},
         {"Caf\xc3\xa9 \xc3\x80 la carte", "cafe-a-la-carte"},
-        {"Cafe\xcc\x81", "cafe"},                           /* a combining mark */
-        {"Stra\xc3\x9f" "e", "stra-e"},                     /* \u00df has no decomposition */
-        {"\xc4\xb0stanbul", "istanbul"},                    /* \u0130 */
-        {"d\xc4\xb1\xc5\x9f", "d-s"},                       /* dotless \u0131 is no i */
-        {"\xef\xac\x81lm \xef\xac\x83x", "film-ffix"},      /* ligatures */
+        {"Cafe\xcc\x81", "cafe"}, /* a combining mark */
+        {"Stra\xc3\x9f"
+         "e",
+         "stra-e"},                                    /* \u00df has no decomposition */
+        {"\xc4\xb0stanbul", "istanbul"},               /* \u0130 */
+        {"d\xc4\xb1\xc5\x9f", "d-s"},                  /* dotless \u0131 is no i */
+        {"\xef\xac\x81lm \xef\xac\x83x", "film-ffix"}, /* ligatures */
         {"\xef\xbc\xb3\xef\xbd\x90\xef\xbd\x8f\xef\xbc\x91", "spo1"}, /* full width */
-        {"\xe2\x84\xab", "a"},                              /* ANGSTROM SIGN */
+        {"\xe2\x84\xab", "a"},                                        /* ANGSTROM SIGN */
         {"x\xc2\xb2", "x2"},
         {"\xe2\x85\xa3", "iv"}, /* ROMAN NUMERAL FOUR */
         {"\xd0\xa1\xd0\xbf\xd0\xbe\xd1\x80\xd1\x82 24", "24"},
@@ -62,11 +64,18 @@ static void a_text_without_plain_letters_becomes_a_hash(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "\xd8\xb1\xd9\x8a\xd8\xa7\xd8\xb6\xd8\xa9",                 /* Arabic */
-        "\xe4\xbd\x93\xe8\x82\xb2",                                 /* Chinese */
-        "\xd0\xa1\xd0\xbf\xd0\xbe\xd1\x80\xd1\x82",                 /* Cyrillic */
-        "\xe0\xa4\x96\xe0\xa5\x87\xe0\xa4\xb2", "\xf0\x9f\x9a\x80", /* Hindi, an emoji */
-        "---", " ", "+", "#", "\xc3\x9f", "\xff", "\xe4\xbd",
+        "\xd8\xb1\xd9\x8a\xd8\xa7\xd8\xb6\xd8\xa9", /* Arabic */
+        "\xe4\xbd\x93\xe8\x82\xb2",                 /* Chinese */
+        "\xd0\xa1\xd0\xbf\xd0\xbe\xd1\x80\xd1\x82", /* Cyrillic */
+        "\xe0\xa4\x96\xe0\xa5\x87\xe0\xa4\xb2",
+        "\xf0\x9f\x9a\x80", /* Hindi, an emoji */
+        "---",
+        " ",
+        "+",
+        "#",
+        "\xc3\x9f",
+        "\xff",
+        "\xe4\xbd",
     };
     char slugs[COUNT(texts)][TOPIC_SLUG_MAX + 1];
     for (size_t i = 0; i < COUNT(texts); i++) {
@@ -116,7 +125,9 @@ static void subjects_start_with_a_top_level_of_the_media_topics(void **state)
     } cases[] = {
         {"Sport", "sport"},
         {"SPORTS", "sport"},
-        {"Fu\xc3\x9f" "ball", "sport/football"},
+        {"Fu\xc3\x9f"
+         "ball",
+         "sport/football"},
         {"F\xc3\xbatbol", "sport/football"},
         {"soccer", "sport/football"},
         {"\xe4\xbd\x93\xe8\x82\xb2", "sport"},
@@ -158,7 +169,12 @@ static void every_subject_is_four_levels_of_slugs_at_most(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "", "/", "a", "sport/\xff/\xe4\xbd/b", "\xe4\xbd\x93/\xe8\x82\xb2/x/y/z", ">>>a>>b",
+        "",
+        "/",
+        "a",
+        "sport/\xff/\xe4\xbd/b",
+        "\xe4\xbd\x93/\xe8\x82\xb2/x/y/z",
+        ">>>a>>b",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb/"
         "cccccccccccccccccccccccccccccccccccc/ddddddddddddddddddddddddddddddddddddddddddd/e",
     };
@@ -182,8 +198,15 @@ static void a_subject_leads_to_itself(void **state)
 {
     (void)state;
     static const char *const texts[] = {
-        "soccer", "Gardening/Roses", "a/b/c/d", "politik/wahlen", "wirtschaft/business-and-finance",
-        "science/and technology", "crime/law and justice", "general/general", "sport/sport",
+        "soccer",
+        "Gardening/Roses",
+        "a/b/c/d",
+        "politik/wahlen",
+        "wirtschaft/business-and-finance",
+        "science/and technology",
+        "crime/law and justice",
+        "general/general",
+        "sport/sport",
     };
     for (size_t i = 0; i < COUNT(texts); i++) {
         char once[TOPIC_MAX], twice[TOPIC_MAX];
@@ -308,8 +331,15 @@ static void the_levels_of_a_topic_are_found_again(void **state)
     assert_int_equal(l.subject_len, 14);
     assert_string_equal(l.subject, "sport/football");
     static const char *const others[] = {
-        "news",         "news/",         "news/a/b/c/5", "news/a/b/c/5/",        "other/a/b/c/5/d",
-        "newsx/a/b/c/5/d", "/a/b/c/5/d", "",             "News/a/b/c/5/general",
+        "news",
+        "news/",
+        "news/a/b/c/5",
+        "news/a/b/c/5/",
+        "other/a/b/c/5/d",
+        "newsx/a/b/c/5/d",
+        "/a/b/c/5/d",
+        "",
+        "News/a/b/c/5/general",
     };
     for (size_t i = 0; i < COUNT(others); i++)
         if (topic_split("news", others[i], &l)) fail_msg("%s", others[i]);
@@ -563,9 +593,8 @@ static void filters_are_as_narrow_as_the_choice(void **state)
     ASSERT_FILTERS(&two, "news/+/+/fr/1/#", "news/+/+/fr/2/#", "news/+/+/de/1/#",
                    "news/+/+/de/2/#");
 
-    struct topic_choice all = {
-        LIST(publisher), LIST(service), LIST(language), LIST(subject), .urgency_least = 3,
-        .urgency_most = 3};
+    struct topic_choice all = {LIST(publisher), LIST(service),      LIST(language),
+                               LIST(subject),   .urgency_least = 3, .urgency_most = 3};
     ASSERT_FILTERS(&all, "news/afp/world/fr/3/sport/football/#",
                    "news/afp/world/de/3/sport/football/#",
                    "news/harbour-wire/world/fr/3/sport/football/#",
@@ -669,7 +698,7 @@ static const struct list publisher_lists[] = {{{0}, 0}, {{"Harbour"}, 1}, {{"AFP
 static const struct list service_lists[] = {{{0}, 0}, {{"World"}, 1}};
 static const struct list language_lists[] = {{{0}, 0}, {{"fr-CA"}, 1}, {{"de", "FR"}, 2}};
 static const struct list subject_lists[] = {
-    {{0}, 0},          {{"Sport"}, 1},     {{"soccer", "Roses"}, 2}, {{"politics", "general"}, 2},
+    {{0}, 0},          {{"Sport"}, 1},       {{"soccer", "Roses"}, 2}, {{"politics", "general"}, 2},
     {{"sport/fo"}, 1}, {{"football/cup"}, 1}};
 static const struct {
     int least, most;

@@ -65,8 +65,8 @@ static void other_names_give_another_uuid(void **state)
 {
     (void)state;
     static const char *const lists[][3] = {
-        {"a", "b", "c"}, {"ab", "", "c"}, {"a", "bc", ""}, {"", "ab", "c"},  {"a", NULL, "c"},
-        {"a", "", "c"},  {NULL, "a", "c"}, {"", "", ""},   {NULL, NULL, NULL}, {"c", "b", "a"},
+        {"a", "b", "c"}, {"ab", "", "c"},  {"a", "bc", ""}, {"", "ab", "c"},    {"a", NULL, "c"},
+        {"a", "", "c"},  {NULL, "a", "c"}, {"", "", ""},    {NULL, NULL, NULL}, {"c", "b", "a"},
     };
     char urns[COUNT(lists)][UUID_URN_SIZE];
     for (size_t i = 0; i < COUNT(lists); i++) {
