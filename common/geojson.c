@@ -20,9 +20,16 @@ static const struct shape {
     {"Feature", 0, 0, "geometry"},
     {"FeatureCollection", 0, 0, "features"},
 };
-enum { GEOMETRIES = 7 }; /* the first ones are geometries */
 
-static const char *check(struct json_slice v, bool geometry_only);
+enum wanted { ANY, GEOMETRY, FEATURE };
+enum { GEOMETRIES = 7, THE_FEATURE = 7 }; /* the first ones are geometries, then Feature */
+
+static const char *check(struct json_slice v, enum wanted wanted);
+
+static bool is_number(struct json_slice v)
+{
+    return *v.at == '-' || (*v.at >= '0' && *v.at <= '9');
+}
 
 static size_t count_numbers(struct json_slice array)
 {
@@ -31,7 +38,7 @@ static size_t count_numbers(struct json_slice array)
     size_t n = 0;
     if (!array.at || *array.at != '[') return 0;
     while (json_next_element(&c, &e)) {
-        if (*e.at != '-' && (*e.at < '0' || *e.at > '9')) return 0;
+        if (!is_number(e)) return 0;
         n++;
     }
     return n;
@@ -51,13 +58,13 @@ static bool coordinates_ok(struct json_slice v, unsigned levels, unsigned least)
     return levels > 2 || n >= least;
 }
 
-static bool elements_ok(struct json_slice v, bool geometry_only)
+static bool elements_ok(struct json_slice v, enum wanted wanted)
 {
     if (!v.at || *v.at != '[') return false;
     struct json_cursor c = json_inside(v);
     struct json_slice e;
     while (json_next_element(&c, &e))
-        if (check(e, geometry_only)) return false;
+        if (check(e, wanted)) return false;
     return true;
 }
 
@@ -66,32 +73,49 @@ static bool object_or_null(struct json_slice v)
     return v.at && (*v.at == '{' || *v.at == 'n');
 }
 
-static const char *check_members(struct json_slice v, const struct shape *s)
+/* Section 3.2. */
+static const char *check_feature(struct json_slice v, struct json_slice geometry)
 {
+    struct json_slice id = json_member(v, "id");
+    if (id.at && *id.at != '"' && !is_number(id)) return "a GeoJSON id is a string or a number";
+    if (!object_or_null(geometry) || !object_or_null(json_member(v, "properties")))
+        return "a GeoJSON Feature needs geometry and properties, each an object or null";
+    return *geometry.at == 'n' ? NULL : check(geometry, GEOMETRY);
+}
+
+static const char *check_members(struct json_slice v, size_t shape)
+{
+    const struct shape *s = &shapes[shape];
     if (s->levels > 0)
         return coordinates_ok(json_member(v, "coordinates"), s->levels, s->least)
                    ? NULL
                    : "the coordinates do not fit the GeoJSON type";
     struct json_slice held = json_member(v, s->holds);
-    if (strcmp(s->type, "Feature") != 0)
-        return elements_ok(held, strcmp(s->type, "GeometryCollection") == 0)
-                   ? NULL
-                   : "the members of the GeoJSON collection are missing or wrong";
-    if (!object_or_null(held) || !object_or_null(json_member(v, "properties")))
-        return "a GeoJSON Feature needs geometry and properties, each an object or null";
-    return *held.at == 'n' ? NULL : check(held, true);
+    if (shape == THE_FEATURE) return check_feature(v, held);
+    return elements_ok(held, shape < GEOMETRIES ? GEOMETRY : FEATURE)
+               ? NULL
+               : "the members of the GeoJSON collection are missing or wrong";
+}
+
+static bool is_wanted(size_t shape, enum wanted wanted)
+{
+    if (wanted == FEATURE) return shape == THE_FEATURE;
+    return wanted == ANY || shape < GEOMETRIES;
 }
 
 /* v is valid JSON. NULL when it is GeoJSON, else what is wrong. */
-static const char *check(struct json_slice v, bool geometry_only)
+static const char *check(struct json_slice v, enum wanted wanted)
 {
     if (*v.at != '{') return "a GeoJSON object is expected";
     struct json_slice type = json_member(v, "type"), bbox = json_member(v, "bbox");
-    if (bbox.at && count_numbers(bbox) < 4) return "a GeoJSON bbox is an array of 4 or 6 numbers";
+    size_t numbers = count_numbers(bbox);
+    if (bbox.at && numbers != 4 && numbers != 6)
+        return "a GeoJSON bbox is an array of 4 or 6 numbers";
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         if (json_is(type, shapes[i].type))
-            return geometry_only && i >= GEOMETRIES ? "a GeoJSON geometry is expected"
-                                                    : check_members(v, &shapes[i]);
+            return is_wanted(i, wanted) ? check_members(v, i)
+                   : wanted == FEATURE  ? "a GeoJSON Feature is expected"
+                                        : "a GeoJSON geometry is expected";
     return "the GeoJSON type is missing or unknown";
 }
 
@@ -100,7 +124,7 @@ bool geojson_walk(struct json_walk *w, unsigned depth)
     json_walk_peek(w);
     const char *first = w->at;
     if (!json_walk_any(w, depth)) return false;
-    const char *fault = check((struct json_slice){first, (size_t)(w->at - first)}, false);
+    const char *fault = check((struct json_slice){first, (size_t)(w->at - first)}, ANY);
     if (!fault) return true;
     w->at = first;
     w->fault = fault;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/date.h"
+#include "common/text.h"
 
 enum { HEADLINE_MADE_MAX = 80 }; /* bytes of a headline made of the text's first words */
 
@@ -58,8 +59,16 @@ int item_urgency(const struct ninjs *item)
 int64_t item_date_ms(const struct ninjs *item, enum ninjs_member which)
 {
     struct json_slice s = item->member[which];
-    int64_t ms;
-    if (!s.at || s.len < 2 || !date_parse_any(s.at + 1, s.len - 2, &ms)) return DATE_UNKNOWN;
+    int64_t ms = DATE_UNKNOWN;
+    if (!s.at) return ms;
+    if (!memchr(s.at, '\\', s.len)) {
+        (void)date_parse_any(s.at + 1, s.len - 2, &ms);
+        return ms;
+    }
+    struct buf plain = {0};
+    json_text(&plain, s);
+    if (plain.len) (void)date_parse_any(plain.data, plain.len, &ms);
+    buf_deinit(&plain);
     return ms;
 }
 
@@ -70,24 +79,24 @@ int64_t item_time_ms(const struct ninjs *item)
 }
 
 /* In the array of objects v: the value of the first whose `key` is one of words, else (when
- * or_first) of the first of all. */
+ * or_first) of the first of all. Objects without that value are passed over. */
 static struct json_slice pick(struct json_slice v, const char *key, const char *const *words,
                               const char *value, bool or_first, struct json_slice *whole)
 {
     struct json_cursor c = json_inside(v);
-    struct json_slice object, first = {0};
+    struct json_slice object, have, found = {0};
     while (json_next_element(&c, &object)) {
-        struct json_slice have = json_member(object, key);
-        if (!first.at) first = object;
-        for (const char *const *w = words; *w; w++)
-            if (json_is(have, *w)) {
-                if (whole) *whole = object;
-                return json_member(object, value);
-            }
+        have = json_member(object, value);
+        if (!have.at) continue;
+        bool wanted = false;
+        for (const char *const *w = words; *w && !wanted; w++)
+            wanted = json_is(json_member(object, key), *w);
+        if (!wanted && (!or_first || found.at)) continue;
+        found = have;
+        if (whole) *whole = object;
+        if (wanted) break;
     }
-    if (!or_first || !first.at) return (struct json_slice){0};
-    if (whole) *whole = first;
-    return json_member(first, value);
+    return found;
 }
 
 struct json_slice item_headline(const struct ninjs *item)
@@ -160,9 +169,17 @@ static void put_alt_ids(struct buf *out, struct json_slice alt_ids, const char *
     buf_putc(out, ']');
 }
 
+static bool is_empty(struct json_slice v)
+{
+    struct json_cursor c = json_inside(v);
+    struct json_slice e;
+    return *v.at == '[' && !json_next_element(&c, &e);
+}
+
+/* An empty array says nothing. */
 static bool has(const struct ninjs *item, enum ninjs_member m)
 {
-    return item->member[m].at != NULL;
+    return item->member[m].at && !is_empty(item->member[m]);
 }
 
 /* The first words of the text: what a reader sees when nobody wrote a headline. */
@@ -172,26 +189,35 @@ static size_t first_words(const char *text, size_t len)
     while (n < len && text[n] != '\n')
         n++;
     if (n <= HEADLINE_MADE_MAX) return n;
-    n = HEADLINE_MADE_MAX;
-    while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-        n--; /* not within a character */
+    n = text_valid_prefix(text, HEADLINE_MADE_MAX);
     for (size_t blank = n; blank > HEADLINE_MADE_MAX / 2; blank--)
         if (text[blank] == ' ') return blank;
     return n;
 }
 
+/* The first text there is, from its first line that holds anything. */
+static size_t text_for_headline(const struct ninjs *item, struct buf *text)
+{
+    const struct json_slice sources[] = {item->member[NINJS_TITLE], item->member[NINJS_SLUGLINE],
+                                         item_description(item), item_body(item, NULL),
+                                         item->member[NINJS_URI]};
+    size_t blank = 0;
+    for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
+        buf_clear(text);
+        json_text(text, sources[i]);
+        blank = text->len ? strspn(text->data, " \t\r\n") : 0;
+        if (blank < text->len) return blank;
+    }
+    return text->len;
+}
+
 static void put_headline(struct buf *out, const struct ninjs *item)
 {
-    struct json_slice from = item->member[NINJS_TITLE];
-    if (!from.at) from = item->member[NINJS_SLUGLINE];
-    if (!from.at) from = item_description(item);
-    if (!from.at) from = item_body(item, NULL);
-    if (!from.at) from = item->member[NINJS_URI];
     struct buf text = {0};
-    json_text(&text, from);
-    json_put_name(out, "headlines");
+    size_t first = text_for_headline(item, &text);
+    const char *at = text.data ? text.data + first : "";
     buf_puts(out, "[{\"role\":\"main\",\"value\":");
-    json_put_string(out, text.data ? text.data : "", first_words(text.data, text.len));
+    json_put_string(out, at, first_words(at, text.len - first));
     buf_puts(out, "}]");
     buf_deinit(&text);
 }
@@ -210,9 +236,8 @@ static void put_copy(struct buf *out, const char *name, struct json_slice value)
     buf_put(out, value.at, value.len);
 }
 
-static void put_named(struct buf *out, const char *array, const char *name)
+static void put_named(struct buf *out, const char *name)
 {
-    json_put_name(out, array);
     buf_puts(out, "[{\"name\":");
     json_put_string(out, name, strlen(name));
     buf_puts(out, "}]");
@@ -228,7 +253,36 @@ static void put_dates(struct buf *out, const struct ninjs *item, int64_t now_ms)
     put_date(out, "firstCreated", now_ms);
 }
 
-static void put_missing(struct buf *out, const struct ninjs *item, const struct item_defaults *d)
+/* The arrays we always write. Where the item has one that is empty, it is filled in its place. */
+static const struct {
+    enum ninjs_member member;
+    const char *name;
+} arrays[] = {
+    {NINJS_HEADLINES, "headlines"},
+    {NINJS_SUBJECTS, "subjects"},
+    {NINJS_INFO_SOURCES, "infoSources"},
+    {NINJS_ALT_IDS, "altIds"},
+};
+
+/* Do we have anything to put into it? */
+static bool array_wanted(enum ninjs_member m, const struct item_defaults *d, const char *number)
+{
+    if (m == NINJS_SUBJECTS) return d->subject != NULL;
+    if (m == NINJS_INFO_SOURCES) return d->source != NULL;
+    return m == NINJS_HEADLINES || number;
+}
+
+static void put_array(struct buf *out, const struct ninjs *item, enum ninjs_member m,
+                      const struct item_defaults *d, const char *number)
+{
+    if (m == NINJS_HEADLINES) put_headline(out, item);
+    if (m == NINJS_SUBJECTS) put_named(out, d->subject);
+    if (m == NINJS_INFO_SOURCES) put_named(out, d->source);
+    if (m == NINJS_ALT_IDS) put_alt_ids(out, item->member[m], number);
+}
+
+static void put_missing(struct buf *out, const struct ninjs *item, const struct item_defaults *d,
+                        const char *number)
 {
     if (!has(item, NINJS_STANDARD)) {
         json_put_name(out, "standard");
@@ -245,30 +299,43 @@ static void put_missing(struct buf *out, const struct ninjs *item, const struct 
     }
     if (!has(item, NINJS_LANGUAGE))
         json_put_member(out, "language", d->language ? d->language : "und");
-    if (!has(item, NINJS_HEADLINES)) put_headline(out, item);
-    if (!has(item, NINJS_SUBJECTS) && d->subject) put_named(out, "subjects", d->subject);
-    if (!has(item, NINJS_INFO_SOURCES) && d->source) put_named(out, "infoSources", d->source);
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+        if (!item->member[arrays[i].member].at && array_wanted(arrays[i].member, d, number)) {
+            json_put_name(out, arrays[i].name);
+            put_array(out, item, arrays[i].member, d, number);
+        }
+}
+
+/* The next of those arrays, in the order of the bytes, that is not copied as it is. */
+static const struct json_slice *next_filled(const struct ninjs *item, const char *from,
+                                            const struct item_defaults *d, const char *number,
+                                            enum ninjs_member *which)
+{
+    const struct json_slice *next = NULL;
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
+        enum ninjs_member m = arrays[i].member;
+        const struct json_slice *s = &item->member[m];
+        bool filled = s->at && s->at >= from && array_wanted(m, d, number) &&
+                      (m == NINJS_ALT_IDS || is_empty(*s));
+        if (!filled || (next && next->at < s->at)) continue;
+        next = s;
+        *which = m;
+    }
+    return next;
 }
 
 void item_write(const struct ninjs *item, const struct item_defaults *d, const char *number,
                 struct buf *out)
 {
-    const char *brace = item->all.at + item->all.len - 1;
-    struct json_slice alt_ids = item->member[NINJS_ALT_IDS];
-    if (number && alt_ids.at) {
-        buf_put(out, item->all.at, (size_t)(alt_ids.at - item->all.at));
-        put_alt_ids(out, alt_ids, number);
-        const char *rest = alt_ids.at + alt_ids.len;
-        buf_put(out, rest, (size_t)(brace - rest));
-    } else {
-        buf_put(out, item->all.at, (size_t)(brace - item->all.at));
+    const char *at = item->all.at, *brace = item->all.at + item->all.len - 1;
+    const struct json_slice *array;
+    enum ninjs_member which;
+    while ((array = next_filled(item, at, d, number, &which))) {
+        buf_put(out, at, (size_t)(array->at - at));
+        put_array(out, item, which, d, number);
+        at = array->at + array->len;
     }
-    put_missing(out, item, d);
-    if (number && !alt_ids.at) {
-        json_put_name(out, "altIds");
-        buf_putc(out, '[');
-        put_number(out, number);
-        buf_putc(out, ']');
-    }
+    buf_put(out, at, (size_t)(brace - at));
+    put_missing(out, item, d, number);
     buf_putc(out, '}');
 }

@@ -5,6 +5,7 @@
  * every name is looked up in the table regardless of case, then among the few real renamings. What
  * has no place in 3.1 keeps its name, and the check refuses it. */
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -129,30 +130,30 @@ static void add_alt_id(json_t *item, const char *role, const json_t *value)
                               json_pack("{s:s, s:s}", "role", role, "value", text));
 }
 
-/* A string or number, or several of them, or of {"code":...} and {"name":...}. */
-static void add_alt_ids(json_t *item, const char *role, json_t *value)
+/* A string or number, or several of them, or of {"code":..., "name":...}. False: it is something
+ * else, which an altId cannot hold. */
+static bool add_alt_ids(json_t *item, const char *role, const json_t *value, unsigned depth)
 {
-    if (json_is_object(value)) {
-        json_t *code = json_object_get(value, "code");
-        add_alt_id(item, role, code ? code : json_object_get(value, "name"));
-    } else if (json_is_array(value)) {
-        for (size_t i = 0; i < json_array_size(value); i++)
-            if (!json_is_array(json_array_get(value, i)))
-                add_alt_ids(item, role, json_array_get(value, i));
-    } else {
-        add_alt_id(item, role, value);
-    }
+    if (json_is_string(value) || json_is_integer(value)) return add_alt_id(item, role, value), true;
+    if (depth == 2) return false;
+    for (size_t i = 0; json_is_array(value) && i < json_array_size(value); i++)
+        if (!add_alt_ids(item, role, json_array_get(value, i), depth + 1)) return false;
+    if (json_is_array(value)) return true;
+    const json_t *code = json_object_get(value, "code"), *name = json_object_get(value, "name");
+    size_t known = (code ? 1u : 0u) + (name ? 1u : 0u);
+    return known > 0 && json_object_size(value) == known &&
+           (!code || add_alt_ids(item, role, code, 2)) &&
+           (!name || add_alt_ids(item, role, name, 2));
 }
 
-static void add_keywords(json_t *item, json_t *value)
+static bool add_keywords(json_t *item, json_t *value)
 {
-    size_t i;
-    json_t *word;
-    json_array_foreach(value, i, word)
-    {
-        if (json_is_string(word))
-            json_array_append_new(array_in(item, "subjects"), json_pack("{s:O}", "name", word));
-    }
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!json_is_string(json_array_get(value, i))) return false;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        json_array_append_new(array_in(item, "subjects"),
+                              json_pack("{s:O}", "name", json_array_get(value, i)));
+    return json_is_array(value);
 }
 
 static void add_evolved_from(json_t *item, json_t *value)
@@ -168,9 +169,8 @@ static bool add_extra(json_t *item, const char *name, json_t *value)
     static const char *const ids[] = {"guid",   "priority",  "mimetype", "service",
                                       "signal", "charcount", "wordcount"};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
-        if (strcasecmp(name, ids[i]) == 0) return add_alt_ids(item, ids[i], value), true;
-    if (strcasecmp(name, "keywords") == 0 && json_is_array(value))
-        return add_keywords(item, value), true;
+        if (strcasecmp(name, ids[i]) == 0) return add_alt_ids(item, ids[i], value, 0);
+    if (strcasecmp(name, "keywords") == 0) return add_keywords(item, value);
     if (strcasecmp(name, "evolvedfrom") == 0 && json_is_string(value))
         return add_evolved_from(item, value), true;
     return false;
@@ -191,27 +191,54 @@ static void upgrade_code(json_t *object, const char *uri, bool *changed)
     const char *c = json_string_value(code);
     const char *s = json_is_string(scheme) ? json_string_value(scheme) : "";
     size_t s_len = strlen(s);
-    if (!json_object_get(object, uri) && is_absolute_uri(c)) json_object_set(object, uri, code);
-    else if (!json_object_get(object, uri) && is_absolute_uri(s) && s_len > 0)
+    bool uri_free = json_object_get(object, uri) == NULL;
+    if (uri_free && is_absolute_uri(c)) {
+        json_object_set(object, uri, code);
+        if (strncmp(c, s, s_len) != 0) json_object_set(object, "literal", scheme);
+    } else if (uri_free && is_absolute_uri(s)) {
         json_object_set_new(object, uri,
                             json_sprintf("%s%s%s", s, strchr("/#", s[s_len - 1]) ? "" : "/", c));
-    else json_object_set_new(object, "literal", json_sprintf("%s%s%s", s, s_len ? ":" : "", c));
+    } else {
+        json_object_set_new(object, "literal", json_sprintf("%s%s%s", s, s_len ? ":" : "", c));
+    }
     json_object_del(object, "code");
     json_object_del(object, "scheme");
     *changed = true;
 }
 
-/* 1.x and 2.x symbols have a ticker beside the symbol; 3.1 has the symbol alone. */
-static void upgrade_ticker(json_t *object, bool *changed)
+/* 1.x and 2.x symbols have a ticker beside the symbol; 3.1 has symbols alone, so the ticker becomes
+ * one of its own. */
+static void upgrade_tickers(json_t *organisation, bool *changed)
 {
-    json_t *ticker = json_object_get(object, "ticker");
-    if (!json_is_string(ticker)) return;
-    if (!json_object_get(object, "symbol")) json_object_set(object, "symbol", ticker);
-    json_object_del(object, "ticker");
-    *changed = true;
+    json_t *symbols = json_object_get(organisation, "symbols");
+    for (size_t i = 0, count = json_array_size(symbols); i < count; i++) {
+        json_t *one = json_array_get(symbols, i);
+        json_t *ticker = json_object_get(one, "ticker");
+        if (!json_is_string(ticker)) continue;
+        json_t *as_symbol = json_object_get(one, "symbol") ? json_copy(one) : json_incref(one);
+        json_object_set(as_symbol, "symbol", ticker);
+        json_object_del(as_symbol, "ticker");
+        if (as_symbol != one) {
+            json_object_del(one, "ticker");
+            json_array_append(symbols, as_symbol);
+        }
+        json_decref(as_symbol);
+        *changed = true;
+    }
 }
 
 /* ---- values ---- */
+
+/* The object under a key: the key is its name; the name it had, if another, is a title then. */
+static json_t *named_object(const char *key, const json_t *value)
+{
+    json_t *object = json_copy((json_t *)(uintptr_t)value);
+    json_t *name = json_object_get(object, "name");
+    if (name && strcmp(json_is_string(name) ? json_string_value(name) : "", key) != 0)
+        json_object_set(object, json_object_get(object, "title") ? "key" : "title", name);
+    json_object_set_new(object, "name", json_string(key));
+    return object;
+}
 
 /* {"thumbnail": {...}} as [{"name": "thumbnail", ...}]; altIds likewise with role and value. */
 static json_t *array_of_keyed(json_t *keyed)
@@ -221,28 +248,26 @@ static json_t *array_of_keyed(json_t *keyed)
     json_t *value;
     json_object_foreach(keyed, key, value)
     {
-        json_t *object = json_is_object(value) ? json_copy(value) : json_object();
-        if (json_is_object(value)) {
-            json_object_set_new(object, "name", json_string(key));
-        } else {
-            json_object_set_new(object, "role", json_string(key));
-            json_object_set(object, "value", value);
-        }
-        json_array_append_new(array, object);
+        json_array_append_new(array, json_is_object(value)
+                                         ? named_object(key, value)
+                                         : json_pack("{s:s, s:O}", "role", key, "value", value));
     }
     return array;
 }
 
+/* Or is it one element that stands without its array? Then its keys are properties. */
 static bool is_keyed(json_t *value, const struct ninjs_property *p)
 {
-    if (!json_is_object(value) || !p->array || p->kind != KIND_OBJECT) return false;
+    bool alt_ids = strcmp(p->name, "altIds") == 0, all_properties = true;
     const char *key;
     json_t *member;
+    if (!json_is_object(value) || p->kind != KIND_OBJECT) return false;
     json_object_foreach(value, key, member)
     {
-        if (!json_is_object(member) && strcasecmp(p->name, "altIds") != 0) return false;
+        if (!json_is_object(member) && !alt_ids) return false;
+        all_properties = all_properties && property_find(p->object, key);
     }
-    return true;
+    return !all_properties || json_object_size(value) == 0;
 }
 
 static json_t *upgrade_one(json_t *value, const struct ninjs_property *p, bool *changed,
@@ -278,31 +303,40 @@ static json_t *upgrade_value(json_t *value, const struct ninjs_property *p, bool
     return out;
 }
 
-static void upgrade_member(json_t *out, const char *name, json_t *value,
+/* value under the name of p; two lists become one. False: out, or the object it is made from, has
+ * that property already, and one of the two would be lost. */
+static bool put_property(json_t *out, const json_t *from, const char *name, json_t *value,
+                         const struct ninjs_property *p, bool *changed, unsigned depth)
+{
+    json_t *before = json_object_get(out, p->name);
+    bool merge = p->array && (!before || json_is_array(before));
+    bool other = strcmp(p->name, name) != 0;
+    if (!merge && (before || (other && json_object_get(from, p->name)))) return false;
+    json_t *upgraded = upgrade_value(value, p, changed, depth);
+    if (before) {
+        json_array_extend(before, upgraded);
+        json_decref(upgraded);
+    } else {
+        json_object_set_new(out, p->name, upgraded);
+    }
+    *changed = *changed || other;
+    return true;
+}
+
+static void upgrade_member(json_t *out, const json_t *from, const char *name, json_t *value,
                            const struct ninjs_object *o, bool *changed, unsigned depth)
 {
     bool is_item = property_find(o, "pubStatus") && property_find(o, "headlines");
     const char *now = renamed(is_item ? &ninjs_item : o, name), *suffix = "";
     const char *array = is_item && json_is_string(value) ? pattern_array(name, &suffix) : NULL;
     const struct ninjs_property *p = property_find(o, now ? now : name);
-    if (p) {
-        *changed = *changed || strcmp(p->name, name) != 0;
-        json_t *upgraded = upgrade_value(value, p, changed, depth);
-        json_t *before = json_object_get(out, p->name);
-        if (p->array && json_is_array(before) && json_is_array(upgraded)) {
-            json_array_extend(before, upgraded);
-            json_decref(upgraded);
-        } else {
-            json_object_set_new(out, p->name, upgraded);
-        }
-    } else if (array) {
-        add_text(out, array, suffix, value);
-        *changed = true;
-    } else if (is_item && add_extra(out, name, value)) {
-        *changed = true;
-    } else {
+    if (p && put_property(out, from, name, value, p, changed, depth)) return;
+    if (!p && array) add_text(out, array, suffix, value);
+    else if (p || !is_item || !add_extra(out, name, value)) {
         json_object_set(out, name, value); /* for the check to name and refuse */
+        return;
     }
+    *changed = true;
 }
 
 static json_t *upgrade_object(json_t *from, const struct ninjs_object *o, bool *changed,
@@ -313,11 +347,11 @@ static json_t *upgrade_object(json_t *from, const struct ninjs_object *o, bool *
     const char *name;
     json_object_foreach(from, name, value)
     {
-        upgrade_member(out, name, value, o, changed, depth + 1);
+        upgrade_member(out, from, name, value, o, changed, depth + 1);
     }
     if (property_find(o, "literal")) upgrade_code(out, "uri", changed);
     if (o == object_of("trustIndicators")) upgrade_code(out, "role", changed);
-    if (property_find(o, "symbolType")) upgrade_ticker(out, changed);
+    if (property_find(o, "symbols")) upgrade_tickers(out, changed);
     return out;
 }
 

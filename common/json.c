@@ -1,5 +1,6 @@
 #include "common/json.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,7 +186,8 @@ bool json_walk_number(struct json_walk *w, double *value)
         if (fraction == 0) return fail(w, "a digit is expected after the point");
         at += fraction;
     }
-    if (at < w->end && (*at == 'e' || *at == 'E')) {
+    bool scaled = at < w->end && (*at == 'e' || *at == 'E');
+    if (scaled) {
         at++;
         if (at < w->end && (*at == '+' || *at == '-')) at++;
         size_t exponent = digits(at, w->end);
@@ -194,11 +196,13 @@ bool json_walk_number(struct json_walk *w, double *value)
     }
     size_t len = (size_t)(at - w->at);
     if (len > JSON_NUMBER_MAX) return fail(w, "the number is too long");
-    if (value) {
+    if (value || scaled) {
         char text[JSON_NUMBER_MAX + 1];
         memcpy(text, w->at, len);
         text[len] = '\0';
-        *value = strtod(text, NULL); /* the programs never leave the C numeric locale */
+        double number = strtod(text, NULL); /* the programs never leave the C numeric locale */
+        if (isinf(number)) return fail(w, "the number is too large");
+        if (value) *value = number;
     }
     w->at = at;
     return true;
@@ -233,37 +237,51 @@ bool json_walk_name(struct json_walk *w, struct json_slice *name)
     return true;
 }
 
-/* Two names, each without its quotes: the same once escapes are undone? */
-static bool same_name(struct json_slice a, struct json_slice b)
+/* The names of one object, for finding one that stands twice. Escaped ones are kept decoded. */
+struct names {
+    struct json_slice seen[JSON_OPEN_MAX];
+    size_t count;
+    struct buf decoded[JSON_OPEN_MAX]; /* of those that had escapes */
+    size_t decoded_count;
+};
+
+static bool names_add(struct json_walk *w, struct names *n, struct json_slice name)
 {
-    if (!memchr(a.at, '\\', a.len) && !memchr(b.at, '\\', b.len))
-        return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
-    struct buf x = {0}, y = {0};
-    json_text(&x, (struct json_slice){a.at - 1, a.len + 2});
-    json_text(&y, (struct json_slice){b.at - 1, b.len + 2});
-    bool same = x.len == y.len && (x.len == 0 || memcmp(x.data, y.data, x.len) == 0);
-    buf_deinit(&x);
-    buf_deinit(&y);
-    return same;
+    if (n->count == JSON_OPEN_MAX) return fail(w, "the object has too many properties");
+    if (memchr(name.at, '\\', name.len)) {
+        struct buf *b = &n->decoded[n->decoded_count++];
+        *b = (struct buf){0};
+        json_text(b, (struct json_slice){name.at - 1, name.len + 2});
+        name = (struct json_slice){b->data ? b->data : "", b->len};
+    }
+    for (size_t i = 0; i < n->count; i++)
+        if (n->seen[i].len == name.len && memcmp(n->seen[i].at, name.at, name.len) == 0)
+            return fail(w, "the same property stands twice in one object");
+    n->seen[n->count++] = name;
+    return true;
 }
 
-static bool walk_open_object(struct json_walk *w, unsigned depth)
+static bool walk_members(struct json_walk *w, struct names *n, unsigned depth)
 {
-    struct json_slice seen[JSON_OPEN_MAX];
-    size_t count = 0;
     bool more = json_walk_peek(w) != '}';
     if (!more) w->at++;
     while (more) {
         struct json_slice name;
-        if (!json_walk_name(w, &name)) return false;
-        if (count == JSON_OPEN_MAX) return fail(w, "the object has too many properties");
-        for (size_t i = 0; i < count; i++)
-            if (same_name(seen[i], name))
-                return fail(w, "the same property stands twice in one object");
-        seen[count++] = name;
-        if (!json_walk_any(w, depth) || !json_walk_more(w, '}', &more)) return false;
+        if (!json_walk_name(w, &name) || !names_add(w, n, name) || !json_walk_any(w, depth) ||
+            !json_walk_more(w, '}', &more))
+            return false;
     }
     return true;
+}
+
+static bool walk_open_object(struct json_walk *w, unsigned depth)
+{
+    struct names n;
+    n.count = n.decoded_count = 0;
+    bool ok = walk_members(w, &n, depth);
+    for (size_t i = 0; i < n.decoded_count; i++)
+        buf_deinit(&n.decoded[i]);
+    return ok;
 }
 
 static bool walk_array(struct json_walk *w, unsigned depth)
@@ -286,7 +304,10 @@ bool json_walk_any(struct json_walk *w, unsigned depth)
     case 'f': return json_walk_literal(w, "false");
     case 'n': return json_walk_literal(w, "null");
     case '\0': return fail(w, w->at == w->end ? "the text ends too early" : "a value is expected");
-    default: return json_walk_number(w, NULL);
+    case '-': return json_walk_number(w, NULL);
+    default:
+        if (strchr("+.0123456789", *w->at)) return json_walk_number(w, NULL);
+        return fail(w, "a value is expected");
     }
 }
 

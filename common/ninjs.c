@@ -6,6 +6,9 @@
 
 #include "common/geojson.h"
 #include "common/ninjs_schema.h"
+#include "common/text.h"
+
+enum { NAME_SHOWN = 64 }; /* bytes of a name in a path */
 
 /* Where the walk is: the name or the index at each level, outermost first. Kept on the stack as a
  * list, so that following it costs nothing until a fault wants it as text. */
@@ -21,13 +24,20 @@ struct check {
     struct ninjs_fault *fault;
 };
 
+/* Names are cut at a character. */
+static int name_cut(struct json_slice name)
+{
+    size_t len = name.len < NAME_SHOWN ? name.len : NAME_SHOWN;
+    return (int)text_valid_prefix(name.at, len);
+}
+
 static size_t path_write(const struct step *at, char *out, size_t size)
 {
     if (!at) return 0;
     size_t used = path_write(at->outer, out, size);
     if (used + 1 >= size) return used;
     int n = at->name.at ? snprintf(out + used, size - used, "%s%.*s", used ? "." : "",
-                                   (int)(at->name.len < 64 ? at->name.len : 64), at->name.at)
+                                   name_cut(at->name), at->name.at)
                         : snprintf(out + used, size - used, "[%zu]", at->index);
     used += n > 0 ? (size_t)n : 0;
     return used < size ? used : size - 1;
@@ -90,7 +100,7 @@ static bool is_truncated_date(const char *s, size_t len)
         int least, most;
     } parts[] = {{5, 7, 1, 12}, {8, 10, 1, 31}, {11, 13, 0, 23}, {14, 16, 0, 59}, {17, 19, 0, 59}};
     size_t n = strspn(s, "-");
-    size_t year = strspn(s + n, "0123456789"); /* the quote behind the string ends both */
+    size_t year = strspn(s + n, "0123456789");
     if (n > 1 || year < 4 || (year > 4 && s[n] == '0')) return false;
     n += year - 4; /* the shape begins with the last four digits */
     s += n;
@@ -108,7 +118,7 @@ static bool is_truncated_date(const char *s, size_t len)
     }
     if (n < 19 || n == len) return n == len;
     if (s[n] == '.') {
-        size_t fraction = strspn(s + n + 1, "0123456789"); /* a quote ends it at the latest */
+        size_t fraction = strspn(s + n + 1, "0123456789");
         if (fraction == 0) return false;
         n += 1 + fraction;
     }
@@ -120,21 +130,28 @@ static bool is_truncated_date(const char *s, size_t len)
     return (s[n + 1] - '0') * 10 + s[n + 2] - '0' <= 23 && s[n + 4] <= '5';
 }
 
+static bool check_truncated(struct check *c, const struct step *at)
+{
+    struct json_slice s;
+    if (!json_walk_string(&c->w, &s)) return fail_json(c, at);
+    struct buf plain = {0}; /* escapes are undone; the NUL behind it ends every digit run */
+    json_text(&plain, (struct json_slice){s.at - 1, s.len + 2});
+    bool ok = plain.data && is_truncated_date(plain.data, plain.len);
+    buf_deinit(&plain);
+    return ok || fail(c, at, "is not a year, month, day or full time");
+}
+
 static bool check_object(struct check *c, const struct ninjs_object *o, const struct step *at,
                          unsigned depth);
 
 static bool check_one(struct check *c, const struct ninjs_property *p, const struct step *at,
                       unsigned depth)
 {
-    struct json_slice s;
     switch (p->kind) {
     case KIND_STRING:
     case KIND_URI:
     case KIND_DATE_TIME: return json_walk_string(&c->w, NULL) || fail_json(c, at);
-    case KIND_TRUNCATED:
-        if (!json_walk_string(&c->w, &s)) return fail_json(c, at);
-        return is_truncated_date(s.at, s.len) ||
-               fail(c, at, "is not a year, month, day or full time");
+    case KIND_TRUNCATED: return check_truncated(c, at);
     case KIND_ENUM: return check_word(c, p->words, at);
     case KIND_INTEGER:
     case KIND_NUMBER: return check_number(c, p, at);
@@ -147,12 +164,13 @@ static bool check_one(struct check *c, const struct ninjs_property *p, const str
 static bool check_array(struct check *c, const struct ninjs_property *p, const struct step *at,
                         unsigned depth)
 {
+    if (depth >= JSON_DEPTH_MAX) return fail(c, at, "is nested too deeply");
     if (json_walk_peek(&c->w) != '[') return fail(c, at, "an array is expected");
     c->w.at++;
     bool more = json_walk_peek(&c->w) != ']';
     if (!more) c->w.at++;
     for (struct step here = {.outer = at}; more; here.index++) {
-        if (!check_one(c, p, &here, depth)) return false;
+        if (!check_one(c, p, &here, depth + 1)) return false;
         if (!json_walk_more(&c->w, ']', &more)) return fail_json(c, &here);
     }
     return true;
@@ -240,9 +258,15 @@ static bool check_object(struct check *c, const struct ninjs_object *o, const st
 static bool check_uri(struct check *c)
 {
     static const struct step at = {.name = {"uri", 3}};
-    size_t len = c->item->member[NINJS_URI].len - 2;
-    if (len == 0) return fail(c, &at, "is empty");
-    return len <= NINJS_URI_MAX || fail(c, &at, "is too long");
+    struct json_slice uri = c->item->member[NINJS_URI];
+    struct buf plain = {0};
+    if (uri.len > 2 && uri.len - 2 <= NINJS_URI_MAX) return true;
+    json_text(&plain, uri);
+    size_t len = plain.len;
+    buf_deinit(&plain);
+    if (len > 0 && len <= NINJS_URI_MAX) return true;
+    c->w.at = uri.at;
+    return fail(c, &at, len ? "is too long" : "is empty");
 }
 
 bool ninjs_check(const char *bytes, size_t len, struct ninjs *item, struct ninjs_fault *fault)

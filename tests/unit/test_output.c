@@ -266,12 +266,14 @@ static bool returns_without_a_reader(int fd)
 static void a_terminal_that_was_stopped_does_not_block_the_loop(void **state)
 {
     (void)state;
-    int master, terminal;
-    assert_int_equal(openpty(&master, &terminal, NULL, NULL, NULL), 0);
-    bool returned = returns_without_a_reader(terminal);
-    (void)close(master);
-    (void)close(terminal);
-    assert_true(returned);
+    for (int i = 0; i < 8; i++) { /* how much a terminal takes depends on the kernel's mood */
+        int master, terminal;
+        assert_int_equal(openpty(&master, &terminal, NULL, NULL, NULL), 0);
+        bool returned = returns_without_a_reader(terminal);
+        (void)close(master);
+        (void)close(terminal);
+        assert_true(returned);
+    }
 }
 
 static void a_socket_that_nobody_reads_does_not_block_the_loop(void **state)
