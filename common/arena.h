@@ -8,8 +8,8 @@
 
 struct arena;
 
-struct arena *arena_new(void); /* NULL when memory is exhausted */
-void arena_free(struct arena *a); /* NULL is fine */
+struct arena *arena_new(void);                   /* NULL when memory is exhausted */
+void arena_free(struct arena *a);                /* NULL is fine */
 void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type; NULL: no memory */
 char *arena_strndup(struct arena *a, const char *text, size_t len); /* NUL-terminated copy */
 char *arena_strdup(struct arena *a, const char *text);

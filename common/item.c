@@ -107,20 +107,24 @@ struct json_slice item_headline(const struct ninjs *item)
     return s.at ? s : item->member[NINJS_TITLE];
 }
 
-struct json_slice item_description(const struct ninjs *item)
+/* Of an array of texts the one in plain text, else the first. */
+static struct json_slice plain_text(struct json_slice texts, struct json_slice *content_type)
 {
     static const char *const plain[] = {"text/plain", NULL};
-    return pick(item->member[NINJS_DESCRIPTIONS], "contentType", plain, "value", true, NULL);
+    struct json_slice whole = {0};
+    struct json_slice s = pick(texts, "contentType", plain, "value", true, &whole);
+    if (content_type) *content_type = json_member(whole, "contentType");
+    return s;
+}
+
+struct json_slice item_description(const struct ninjs *item, struct json_slice *content_type)
+{
+    return plain_text(item->member[NINJS_DESCRIPTIONS], content_type);
 }
 
 struct json_slice item_body(const struct ninjs *item, struct json_slice *content_type)
 {
-    static const char *const plain[] = {"text/plain", NULL};
-    struct json_slice whole = {0};
-    struct json_slice s = pick(item->member[NINJS_BODIES], "contentType", plain, "value", true,
-                               &whole);
-    if (content_type) *content_type = json_member(whole, "contentType");
-    return s;
+    return plain_text(item->member[NINJS_BODIES], content_type);
 }
 
 struct json_slice item_source(const struct ninjs *item)
@@ -195,12 +199,20 @@ static size_t first_words(const char *text, size_t len)
     return n;
 }
 
+static bool is_markup(struct json_slice content_type)
+{
+    return content_type.at && memmem(content_type.at, content_type.len, "html", 4);
+}
+
 /* The first text there is, from its first line that holds anything. */
 static size_t text_for_headline(const struct ninjs *item, struct buf *text)
 {
-    const struct json_slice sources[] = {item->member[NINJS_TITLE], item->member[NINJS_SLUGLINE],
-                                         item_description(item), item_body(item, NULL),
-                                         item->member[NINJS_URI]};
+    struct json_slice kind = {0}, body_kind = {0};
+    struct json_slice summary = item_description(item, &kind), body = item_body(item, &body_kind);
+    const struct json_slice none = {0};
+    const struct json_slice sources[] = {
+        item->member[NINJS_TITLE], item->member[NINJS_SLUGLINE], is_markup(kind) ? none : summary,
+        is_markup(body_kind) ? none : body, item->member[NINJS_URI]};
     size_t blank = 0;
     for (size_t i = 0; i < sizeof sources / sizeof *sources; i++) {
         buf_clear(text);

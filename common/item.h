@@ -49,8 +49,9 @@ int item_urgency(const struct ninjs *item);     /* 1 to 9; 5 when it does not sa
 int64_t item_time_ms(const struct ninjs *item); /* of this version; DATE_UNKNOWN */
 int64_t item_date_ms(const struct ninjs *item, enum ninjs_member which); /* DATE_UNKNOWN */
 /* The string values below are slices with quotes; at NULL when the item has none. */
-struct json_slice item_headline(const struct ninjs *item);    /* role main, else the first */
-struct json_slice item_description(const struct ninjs *item); /* plain text, else the first */
+struct json_slice item_headline(const struct ninjs *item); /* role main, else the first */
+/* The description in plain text, else the first; content_type as below. */
+struct json_slice item_description(const struct ninjs *item, struct json_slice *content_type);
 /* The body in plain text, else the first; *content_type, if not NULL, gets its media type. */
 struct json_slice item_body(const struct ninjs *item, struct json_slice *content_type);
 struct json_slice item_source(const struct ninjs *item); /* the first infoSource's name */

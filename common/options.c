@@ -1,5 +1,6 @@
 #include "common/options.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
@@ -166,6 +167,8 @@ bool options_init(struct options *o, const char *program, const struct option *t
         .table = table, .program = program, .settings = settings, .memory = arena_new()};
     if (!o->memory) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
     for (const struct option *row = table; !is_end(row); row++)
+        assert(row - table < OPTIONS_MAX);
+    for (const struct option *row = table; !is_end(row); row++)
         if (row->fallback && !option_set(o, row, row->fallback, LEVEL_DEFAULT, err)) return false;
     return true;
 }
@@ -185,6 +188,8 @@ bool options_set(struct options *o, const char *name, const char *value, struct 
 
 struct load {
     struct options *o;
+    FILE *file;
+    bool too_long;         /* the last line */
     struct news_error why; /* of the first bad line */
 };
 
@@ -201,6 +206,19 @@ static int load_line(void *user, const char *section, const char *name, const ch
     return option_set(l->o, row, copy, LEVEL_FILE, &l->why);
 }
 
+/* inih cuts lines at its buffer and takes an indented one for more of the value above; here a line
+ * is a line, and one that is too long is refused on its own: as what no line may be. */
+static char *load_read(char *line, int size, void *user)
+{
+    struct load *l = user;
+    if (!fgets(line, size, l->file)) return NULL;
+    size_t indent = strspn(line, " \t"), len = strlen(line);
+    l->too_long = l->too_long || (len + 1 == (size_t)size && line[len - 1] != '\n');
+    if (l->too_long) strcpy(line, "[");
+    else memmove(line, line + indent, len - indent + 1);
+    return line;
+}
+
 bool options_load(struct options *o, const char *path, bool required, struct news_error *err)
 {
     FILE *file = fopen(path, "re");
@@ -208,14 +226,16 @@ bool options_load(struct options *o, const char *path, bool required, struct new
         if (!required && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) return true;
         return news_fail(err, NEWS_ERR_CONFIG, "%s: %s", path, strerror(errno));
     }
-    struct load l = {.o = o};
-    int line = ini_parse_file(file, load_line, &l);
+    struct load l = {.o = o, .file = file};
+    int line = ini_parse_stream(load_read, &l, load_line, &l);
     bool unread = ferror(file) != 0;
     (void)fclose(file);
     if (unread) return news_fail(err, NEWS_ERR_CONFIG, "%s: cannot be read", path);
     if (line == 0) return true;
     return news_fail(err, NEWS_ERR_CONFIG, "%s:%d: %s", path, line,
-                     l.why.code != NEWS_OK ? l.why.message : "is not \"name = value\"");
+                     l.why.code != NEWS_OK ? l.why.message
+                     : l.too_long          ? "the line is too long"
+                                           : "is not \"name = value\"");
 }
 
 /* ---- the command line ---- */
@@ -281,18 +301,32 @@ bool options_parse(struct options *o, int argc, char **argv, int *operand_count,
     return true;
 }
 
+/* Does this argument take the next one as its value? */
+static bool takes_next(const struct option *table, const char *text)
+{
+    if (text[0] != '-' || !text[1] || strchr(text, '=')) return false;
+    if (text[1] == '-') {
+        const struct option *row = option_find(table, text + 2, strlen(text + 2));
+        return row && takes_value(row);
+    }
+    for (text++; *text; text++) {
+        const struct option *row = option_of_letter(table, *text);
+        if (row && takes_value(row)) return !text[1];
+    }
+    return false;
+}
+
 const char *options_peek(const struct option *table, int argc, char **argv, const char *name)
 {
     size_t len = strlen(name);
     const char *value = NULL;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strncmp(argv[i], "--", 2) != 0) continue;
-        const char *text = argv[i] + 2;
-        const struct option *row = option_find(table, text, strcspn(text, "="));
-        bool wanted = strncmp(text, name, len) == 0;
-        if (wanted && text[len] == '=') value = text + len + 1;
-        if (wanted && text[len] == '\0' && i + 1 < argc) value = argv[i + 1];
-        if (row && takes_value(row) && !strchr(text, '=')) i++;
+        const char *text = argv[i];
+        if (strncmp(text, "--", 2) == 0 && strncmp(text + 2, name, len) == 0) {
+            if (text[2 + len] == '=') value = text + 2 + len + 1;
+            if (text[2 + len] == '\0' && i + 1 < argc) value = argv[i + 1];
+        }
+        if (takes_next(table, text)) i++;
     }
     return value;
 }
@@ -323,8 +357,9 @@ static void help_text(FILE *out, const char *text, int now)
         fprintf(out, "%*s", HELP_COLUMN - now, "");
         size_t room = HELP_WIDTH - HELP_COLUMN, n = strlen(text);
         if (n > room) {
-            for (n = room; n > 1 && text[n] != ' '; n--)
+            for (n = room; n > 0 && text[n] != ' '; n--)
                 ;
+            if (n == 0) n = strcspn(text, " "); /* a word longer than the line stays whole */
         }
         fprintf(out, "%.*s\n", (int)n, text);
         text += n;

@@ -8,6 +8,7 @@
 
 #include "common/item.h"
 #include "common/mediatopic.h"
+#include "common/text.h"
 
 enum { SLUG_INPUT_MAX = 512, KEY_MAX = 128 }; /* bytes looked at; bytes of a word to look up */
 
@@ -109,7 +110,7 @@ static size_t segment(const char *text, size_t len)
 void topic_subject(const char *text, size_t len, char *out, size_t size)
 {
     const char *end = text + len;
-    const char *known = known_subject(text, len);
+    const char *known = mediatopic_of_code(text, len);
     size_t first = known ? len : segment(text, len);
     if (!known) known = known_subject(text, first);
     const char *at = known ? text + first : text;
@@ -128,11 +129,12 @@ void topic_subject(const char *text, size_t len, char *out, size_t size)
 
 /* ---- an item's topic ---- */
 
+/* The characters of v, as many as fit. */
 static void text_of(struct json_slice v, char *out, size_t size)
 {
     struct buf text = {0};
     json_text(&text, v);
-    size_t len = text.len < size ? text.len : size - 1;
+    size_t len = text.len < size ? text.len : text_valid_prefix(text.data, size - 1);
     if (len) memcpy(out, text.data, len);
     out[len] = '\0';
     buf_deinit(&text);
@@ -183,14 +185,14 @@ void topic_of_item(const struct topic_place *place, const struct ninjs *item, ch
     subject_of_item(item, place->subject, subject, sizeof subject);
     int urgency = item->member[NINJS_URGENCY].at || !place->urgency ? item_urgency(item)
                                                                     : place->urgency;
-    (void)snprintf(out, TOPIC_MAX, "%.64s/%s/%s/%s/%d/%s", place->root ? place->root : TOPIC_ROOT,
+    (void)snprintf(out, TOPIC_MAX, "%s/%s/%s/%s/%d/%s", place->root ? place->root : TOPIC_ROOT,
                    place->publisher, service, language, urgency, subject);
 }
 
 /* ---- names and filters, MQTT 5.0 section 4.7 ---- */
 
-/* Section 1.5.4: well-formed UTF-8 without U+0000; Mosquitto closes the connection over other
- * control characters as well. */
+/* Section 1.5.4: well-formed UTF-8 without U+0000; brokers close the connection over other control
+ * characters and noncharacters as well. */
 static bool text_ok(const char *topic, const char *what, struct news_error *err)
 {
     size_t len = strlen(topic);
@@ -205,6 +207,8 @@ static bool text_ok(const char *topic, const char *what, struct news_error *err)
             return news_fail(err, NEWS_ERR_DATA, "the topic %s is not valid UTF-8", what);
         if (c < 0x20 || (c >= 0x7f && c <= 0x9f))
             return news_fail(err, NEWS_ERR_DATA, "the topic %s holds a control character", what);
+        if ((c & 0xfffe) == 0xfffe || (c >= 0xfdd0 && c <= 0xfdef))
+            return news_fail(err, NEWS_ERR_DATA, "the topic %s holds a noncharacter", what);
         at += (size_t)width;
     }
     return true;
@@ -217,20 +221,28 @@ bool topic_name_ok(const char *topic, struct news_error *err)
     return news_fail(err, NEWS_ERR_DATA, "the topic name \"%s\" holds a wildcard", topic);
 }
 
-/* The filter within $share/group/filter (section 4.8.2); the filter itself otherwise. */
+bool topic_root_ok(const char *root, struct news_error *err)
+{
+    if (!topic_name_ok(root, err)) return false;
+    if (!strchr(root, '/') && strlen(root) <= TOPIC_ROOT_MAX) return true;
+    return news_fail(err, NEWS_ERR_USAGE, "--root: \"%.80s\" is not one topic level of %d bytes",
+                     root, TOPIC_ROOT_MAX);
+}
+
+/* The filter within $share/group/filter (section 4.8.2); the filter itself otherwise; NULL when
+ * the share name is malformed. */
 static const char *unshared(const char *filter)
 {
     if (strncmp(filter, "$share/", 7) != 0) return filter;
-    const char *slash = strchr(filter + 7, '/');
-    return slash ? slash + 1 : "";
+    size_t group = strcspn(filter + 7, "/+#");
+    return group > 0 && filter[7 + group] == '/' ? filter + 7 + group + 1 : NULL;
 }
 
 bool topic_filter_ok(const char *filter, struct news_error *err)
 {
     if (!text_ok(filter, "filter", err)) return false;
     const char *f = unshared(filter);
-    if (f != filter && (filter[7] == '/' || strcspn(filter + 7, "+#") < (size_t)(f - filter - 8)))
-        return news_fail(err, NEWS_ERR_DATA, "\"%s\": the share name is malformed", filter);
+    if (!f) return news_fail(err, NEWS_ERR_DATA, "\"%s\": the share name is malformed", filter);
     if (!*f) return news_fail(err, NEWS_ERR_DATA, "\"%s\": no filter follows the share", filter);
     for (const char *p = f; *p; p++) {
         if (*p != '+' && *p != '#') continue;
@@ -246,6 +258,7 @@ bool topic_filter_ok(const char *filter, struct news_error *err)
 bool topic_matches(const char *filter, const char *topic)
 {
     filter = unshared(filter);
+    if (!filter) return false;
     if (*topic == '$' && *filter != '$') return false;
     for (;;) {
         if (*filter == '#') return true;
@@ -261,13 +274,30 @@ bool topic_matches(const char *filter, const char *topic)
     }
 }
 
+bool topic_covers(const char *filter, const char *other)
+{
+    if (*filter == '$' || *other == '$') return strcmp(filter, other) == 0;
+    for (;;) {
+        if (*filter == '#') return true;
+        size_t f = strcspn(filter, "/"), o = strcspn(other, "/");
+        bool any = f == 1 && *filter == '+' && *other != '#';
+        if (!any && (f != o || memcmp(filter, other, f) != 0)) return false;
+        filter += f;
+        other += o;
+        if (!*other) return !*filter || strcmp(filter, "/#") == 0;
+        if (!*filter) return false;
+        filter++;
+        other++;
+    }
+}
+
 bool topic_split(const char *root, const char *topic, struct topic_levels *out)
 {
     size_t root_len = strlen(root);
+    struct topic_levels l = {0};
     if (strncmp(topic, root, root_len) != 0 || topic[root_len] != '/') return false;
-    const char **starts[] = {&out->publisher, &out->service, &out->language, &out->urgency};
-    size_t *lens[] = {&out->publisher_len, &out->service_len, &out->language_len,
-                      &out->urgency_len};
+    const char **starts[] = {&l.publisher, &l.service, &l.language, &l.urgency};
+    size_t *lens[] = {&l.publisher_len, &l.service_len, &l.language_len, &l.urgency_len};
     const char *at = topic + root_len + 1;
     for (size_t i = 0; i < 4; i++) {
         size_t n = strcspn(at, "/");
@@ -276,14 +306,16 @@ bool topic_split(const char *root, const char *topic, struct topic_levels *out)
         *lens[i] = n;
         at += n + 1;
     }
-    out->subject = at;
-    out->subject_len = strlen(at);
-    return out->subject_len > 0;
+    l.subject = at;
+    l.subject_len = strlen(at);
+    if (l.subject_len == 0) return false;
+    *out = l;
+    return true;
 }
 
 /* ---- the narrowest filters ---- */
 
-enum { LEVELS = 5 }; /* publisher, service, language, urgency, subject */
+enum { PUBLISHER, SERVICE, LANGUAGE, URGENCY, SUBJECT, LEVELS };
 
 /* One level of the filters: the words asked for, as they stand in topics. */
 struct level {
@@ -294,10 +326,31 @@ struct level {
 static void word_of(size_t level, const char *text, char out[TOPIC_MAX / 4])
 {
     char slug[TOPIC_SLUG_MAX + 1], language[9];
-    if (level == 2) primary_language(text, language);
+    if (level == LANGUAGE) primary_language(text, language);
     else topic_slug(text, strlen(text), slug);
-    if (level == 4) topic_subject(text, strlen(text), out, TOPIC_MAX / 4);
-    else (void)snprintf(out, TOPIC_MAX / 4, "%s", level == 2 ? language : slug);
+    if (level == SUBJECT) topic_subject(text, strlen(text), out, TOPIC_MAX / 4);
+    else (void)snprintf(out, TOPIC_MAX / 4, "%s", level == LANGUAGE ? language : slug);
+}
+
+/* Does word, at this level, take in other: the same, or for subjects one above it? */
+static bool covers(size_t level, const char *word, const char *other)
+{
+    size_t n = strlen(word);
+    return strncmp(word, other, n) == 0 && (!other[n] || (level == SUBJECT && other[n] == '/'));
+}
+
+/* No topic may match two filters: a broker that delivers for each would show it twice. */
+static void level_add(struct level *l, size_t which, const char *word)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < l->count; i++) {
+        if (covers(which, l->words[i], word)) return;
+        if (covers(which, word, l->words[i])) continue;
+        if (kept != i) memcpy(l->words[kept], l->words[i], sizeof l->words[i]);
+        kept++;
+    }
+    l->count = kept;
+    (void)snprintf(l->words[l->count++], sizeof *l->words, "%s", word);
 }
 
 static bool level_fill(struct level *l, size_t which, const char *const *texts, size_t count,
@@ -307,12 +360,13 @@ static bool level_fill(struct level *l, size_t which, const char *const *texts, 
     l->words = calloc(count, sizeof *l->words);
     if (!l->words) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
     for (size_t i = 0; i < count; i++) {
+        char word[TOPIC_MAX / 4];
         if (!*texts[i]) return news_fail(err, NEWS_ERR_USAGE, "a topic level must not be empty");
-        char *word = l->words[l->count++];
         word_of(which, texts[i], word);
-        if (which == 2 && strcmp(word, "und") == 0 && strcmp(texts[i], "und") != 0)
+        if (which == LANGUAGE && strcmp(word, "und") == 0 && strcmp(texts[i], "und") != 0)
             return news_fail(err, NEWS_ERR_USAGE,
                              "\"%.60s\" is no language tag such as en or de-AT", texts[i]);
+        level_add(l, which, word);
     }
     return true;
 }
@@ -328,12 +382,12 @@ static bool levels_fill(const struct topic_choice *c, struct level levels[LEVELS
 {
     static const char *const digits[] = {"1", "2", "3", "4", "5", "6", "7", "8", "9"};
     size_t urgencies = (size_t)(c->urgency_most - c->urgency_least + 1);
-    return level_fill(&levels[0], 0, c->publishers, c->publisher_count, err) &&
-           level_fill(&levels[1], 1, c->services, c->service_count, err) &&
-           level_fill(&levels[2], 2, c->languages, c->language_count, err) &&
-           level_fill(&levels[3], 3, digits + c->urgency_least - 1, urgencies < 9 ? urgencies : 0,
-                      err) &&
-           level_fill(&levels[4], 4, c->subjects, c->subject_count, err);
+    return level_fill(&levels[PUBLISHER], PUBLISHER, c->publishers, c->publisher_count, err) &&
+           level_fill(&levels[SERVICE], SERVICE, c->services, c->service_count, err) &&
+           level_fill(&levels[LANGUAGE], LANGUAGE, c->languages, c->language_count, err) &&
+           level_fill(&levels[URGENCY], URGENCY, digits + c->urgency_least - 1,
+                      urgencies < 9 ? urgencies : 0, err) &&
+           level_fill(&levels[SUBJECT], SUBJECT, c->subjects, c->subject_count, err);
 }
 
 static size_t combinations(const struct level levels[LEVELS])
@@ -371,7 +425,7 @@ static void filter_write(const char *root, const struct level levels[LEVELS], si
         if (count) n /= count;
         if (count && last == 0) last = i + 1;
     }
-    size_t used = (size_t)snprintf(out, TOPIC_MAX, "%.64s", root);
+    size_t used = (size_t)snprintf(out, TOPIC_MAX, "%s", root);
     for (size_t i = 0; i < last; i++)
         used += (size_t)snprintf(out + used, TOPIC_MAX - used, "/%s", word[i]);
     (void)snprintf(out + used, TOPIC_MAX - used, "/#");
@@ -401,7 +455,8 @@ static bool level_has(size_t which, const char *const *texts, size_t count, cons
         word_of(which, texts[i], word);
         size_t n = strlen(word);
         if (n == len && memcmp(word, have, n) == 0) return true;
-        if (which == 4 && n < len && memcmp(word, have, n) == 0 && have[n] == '/') return true;
+        if (which == SUBJECT && n < len && memcmp(word, have, n) == 0 && have[n] == '/')
+            return true;
     }
     return count == 0;
 }
@@ -412,8 +467,8 @@ bool topic_chosen(const struct topic_choice *c, const char *topic)
     if (!topic_split(c->root ? c->root : TOPIC_ROOT, topic, &l)) return false;
     int urgency = l.urgency_len == 1 ? *l.urgency - '0' : 0;
     return urgency >= c->urgency_least && urgency <= c->urgency_most &&
-           level_has(0, c->publishers, c->publisher_count, l.publisher, l.publisher_len) &&
-           level_has(1, c->services, c->service_count, l.service, l.service_len) &&
-           level_has(2, c->languages, c->language_count, l.language, l.language_len) &&
-           level_has(4, c->subjects, c->subject_count, l.subject, l.subject_len);
+           level_has(PUBLISHER, c->publishers, c->publisher_count, l.publisher, l.publisher_len) &&
+           level_has(SERVICE, c->services, c->service_count, l.service, l.service_len) &&
+           level_has(LANGUAGE, c->languages, c->language_count, l.language, l.language_len) &&
+           level_has(SUBJECT, c->subjects, c->subject_count, l.subject, l.subject_len);
 }

@@ -14,6 +14,7 @@
 
 #define TOPIC_ROOT         "news"
 #define TOPIC_MAX          512 /* bytes of one of our topics or filters, with its NUL */
+#define TOPIC_ROOT_MAX     64
 #define TOPIC_SLUG_MAX     32
 #define TOPIC_SUBJECTS_MAX 4 /* levels of subject; narrower ones are left to the item */
 #define TOPIC_FILTERS_MAX  64
@@ -48,6 +49,12 @@ bool topic_filter_ok(const char *filter, struct news_error *err);
 /* Both well-formed. Section 4.7.1.2: "a/#" matches "a"; 4.7.2: wildcards at the first level do not
  * match topics that start with '$'. */
 bool topic_matches(const char *filter, const char *topic);
+
+/* The first level of all topics: one level without wildcards, at most TOPIC_ROOT_MAX bytes. */
+bool topic_root_ok(const char *root, struct news_error *err);
+
+/* Does filter match every topic that other matches? Both well-formed. A shared one covers none. */
+bool topic_covers(const char *filter, const char *other);
 
 /* What a reader asked for; an empty list is "any". */
 struct topic_choice {

@@ -211,9 +211,38 @@ static enum input_result start_feed(struct input *in, struct feed *feed, unsigne
 
 static bool is_json_feed(struct json_slice document)
 {
-    struct json_slice version = json_member(document, "version");
-    static const char mark[] = "jsonfeed.org/version/";
-    return version.at && memmem(version.at, version.len, mark, sizeof mark - 1);
+    struct buf version = {0};
+    json_text(&version, json_member(document, "version"));
+    bool is = version.len && strstr(version.data, "jsonfeed.org/version/");
+    buf_deinit(&version);
+    return is;
+}
+
+static bool is_whole_value(const char *bytes, size_t len)
+{
+    struct json_walk w = json_walk_start(bytes, len);
+    return json_walk_any(&w, 0) && json_walk_peek(&w) == '\0' && w.at == w.end;
+}
+
+static bool is_item_line(const char *line, size_t len)
+{
+    while (len && strchr(" \t", *line))
+        line++, len--;
+    return len && *line == '{' && is_whole_value(line, len) &&
+           !is_json_feed((struct json_slice){line, len});
+}
+
+/* Is one of these lines an item by itself? Without its end, a last line counts only when whole. */
+static bool has_item_line(const char *at, size_t left, bool end)
+{
+    while (left) {
+        const char *newline = memchr(at, '\n', left);
+        size_t len = newline ? (size_t)(newline - at) : left;
+        if ((newline || end) && is_item_line(at, len)) return true;
+        at += len + (newline != NULL);
+        left -= len + (newline != NULL);
+    }
+    return false;
 }
 
 static enum input_result start_json(struct input *in, struct ninjs *item, struct news_error *err)
@@ -231,6 +260,10 @@ static enum input_result start_json(struct input *in, struct ninjs *item, struct
             w.fault = "something follows the JSON document";
             ok = false;
         }
+    }
+    if (!ok && kind == '{' && has_item_line(bytes, len, true)) {
+        in->mode = MODE_LINES; /* broken lines must not make a document of the good ones */
+        return INPUT_MORE;
     }
     if (!ok) {
         struct ninjs_fault fault = {.path = "$", .line = json_walk_line(&w)};
@@ -256,8 +289,9 @@ static enum input_result start_document(struct input *in, struct ninjs *item,
     const char *bytes = in->bytes.data + in->used;
     size_t len = in->bytes.len - in->used;
     if (len > FEED_BYTES_MAX) {
-        in->mode = MODE_OVER;
-        return refuse(in, 0, "the document is larger than 64 MiB", err);
+        bool lines = *bytes == '{' && has_item_line(bytes, len, false);
+        in->mode = lines ? MODE_LINES : MODE_OVER;
+        return lines ? INPUT_MORE : refuse(in, 0, "the document is larger than 64 MiB", err);
     }
     if (!in->end) return INPUT_MORE;
     if (!feed_looks_xml(bytes, len)) return start_json(in, item, err);
@@ -288,72 +322,70 @@ static enum input_result next_of_array(struct input *in, struct ninjs *item, str
 {
     struct json_slice e;
     if (!json_next_element(&in->elements, &e)) return INPUT_END;
-    return read_item(in, e.at, e.len, line_of(in, e.at), item, err);
+    in->line = line_of(in, e.at); /* from the element before */
+    in->used = (size_t)(e.at - in->bytes.data);
+    return read_item(in, e.at, e.len, in->line, item, err);
 }
 
 /* ---- telling them apart ---- */
 
-static bool is_whole_value(const char *bytes, size_t len)
+/* Is it too early to say what starts so? Half a byte order mark, or nothing but blanks. */
+static bool too_early(const char *at, size_t left, size_t blank)
 {
-    struct json_walk w = json_walk_start(bytes, len);
-    return json_walk_any(&w, 0) && json_walk_peek(&w) == '\0' && w.at == w.end;
+    static const char bom[] = "\xef\xbb\xbf";
+    return blank == left || (left < 3 && memcmp(at, bom, left) == 0);
 }
 
-static size_t line_length(const char *at, size_t left, bool *whole)
+/* NDJSON: the first line is an item. Where it is not even JSON (a log line, a prompt), any line. */
+static bool is_lines(struct input *in, const char *first, size_t left, bool *undecided)
 {
-    const char *newline = memchr(at, '\n', left);
-    *whole = newline != NULL;
-    return newline ? (size_t)(newline - at) : left;
+    const char *newline = memchr(first, '\n', left);
+    bool more_to_come = !in->end && left <= INPUT_LINE_MAX;
+    if (*first == '{') {
+        *undecided = !newline && more_to_come;
+        return !*undecided && is_item_line(first, newline ? (size_t)(newline - first) : left);
+    }
+    bool lines = has_item_line(first, left, in->end);
+    *undecided = !lines && more_to_come;
+    return lines;
 }
 
-/* NDJSON: the first line is a whole object and no JSON Feed. One broken line must not make a
- * document of many good ones, so the second line may speak for it. */
-static bool is_ndjson(const char *at, size_t left, bool end, bool *undecided)
-{
-    bool whole, second_whole;
-    size_t len = line_length(at, left, &whole);
-    *undecided = !whole && !end;
-    if (*undecided || *at != '{') return false;
-    if (is_whole_value(at, len)) return !is_json_feed((struct json_slice){at, len});
-    if (!whole) return false;
-    const char *second = at + len + 1;
-    size_t second_len = line_length(second, left - len - 1, &second_whole);
-    *undecided = !second_whole && !end;
-    return !*undecided && second_len > 0 && *second == '{' && is_whole_value(second, second_len);
-}
-
-static enum input_result start(struct input *in, struct news_error *err)
+/* Sets the mode, or leaves it when more must be read first; refuses what is neither XML nor JSON.
+ */
+static enum input_result decide(struct input *in, struct news_error *err)
 {
     static const char bom[] = "\xef\xbb\xbf";
     const char *at = in->bytes.data + in->used;
     size_t left = in->bytes.len - in->used;
     size_t skip = left >= 3 && memcmp(at, bom, 3) == 0 ? 3 : 0;
-    size_t blank = left ? strspn(at + skip, " \t\r\n") : 0;
-    if (skip + blank == left) return in->end ? INPUT_END : INPUT_MORE;
-    const char *first = at + skip + blank;
-    bool undecided = false, json = *first == '{' || *first == '[';
-    if (!json && !feed_looks_xml(at, left)) {
+    size_t blank = left ? skip + strspn(at + skip, " \t\r\n") : 0;
+    if (too_early(at, left, blank) && !in->end) return INPUT_MORE;
+    if (blank == left) return INPUT_END;
+    const char *first = at + blank;
+    bool undecided = false;
+    if (*first == '[' || feed_looks_xml(at, left)) {
+        in->mode = MODE_DOCUMENT;
+    } else if (is_lines(in, first, left - blank, &undecided)) {
+        in->mode = MODE_LINES;
+    } else if (undecided) {
+        return INPUT_MORE;
+    } else if (*first == '{') {
+        in->mode = MODE_DOCUMENT;
+    } else {
         in->mode = MODE_OVER;
         return refuse(in, 0, "is neither XML nor JSON: no feed, no items", err);
     }
-    if (json && is_ndjson(first, left - skip - blank, in->end, &undecided)) {
-        in->mode = MODE_LINES;
-    } else if (!undecided || left > INPUT_LINE_MAX) {
-        in->mode = MODE_DOCUMENT;
-    } else {
-        return INPUT_MORE;
-    }
-    if (json) { /* the encoding of XML is found from its very first bytes */
+    if (*first != '<') { /* the encoding of XML is found from its very first bytes */
         in->line = line_of(in, first);
-        in->used += skip + blank;
+        in->used += blank;
     }
-    return INPUT_ITEM; /* decided */
+    return INPUT_MORE;
 }
 
 static enum input_result step(struct input *in, struct ninjs *item, struct news_error *err)
 {
     switch (in->mode) {
-    case MODE_START: break;
+    case MODE_START: return decide(in, err);
     case MODE_LINES: return next_line(in, item, err);
     case MODE_DOCUMENT: return start_document(in, item, err);
     case MODE_FEED: return next_of_feed(in, item, err);
@@ -365,12 +397,9 @@ static enum input_result step(struct input *in, struct ninjs *item, struct news_
 
 enum input_result input_next(struct input *in, struct ninjs *item, struct news_error *err)
 {
-    if (in->mode == MODE_START) {
-        enum input_result decided = start(in, err);
-        if (decided != INPUT_ITEM) return decided;
+    for (;;) { /* while it turns out to be something else, there is nothing more to read for it */
+        enum mode before = in->mode;
+        enum input_result r = step(in, item, err);
+        if (r != INPUT_MORE || in->mode == before) return r;
     }
-    enum mode before = in->mode;
-    enum input_result r = step(in, item, err);
-    /* A document that turned out to be a list gives its first item at once. */
-    return r == INPUT_MORE && in->mode != before ? step(in, item, err) : r;
 }

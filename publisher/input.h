@@ -1,8 +1,9 @@
 /* publisher/input.h - the items of one file or of standard input, one after the other.
  *
- * What the bytes are is told by their content: XML is a feed; JSON whose first line is a whole
- * value is NDJSON and is read as it comes, a line at a time; any other JSON is one document, an
- * item, an array of items or a JSON Feed. Every item comes out as valid ninjs 3.1 on one line.
+ * What the bytes are is told by their content: XML is a feed; JSON whose first line is an item
+ * is NDJSON and is read as it comes, a line at a time; any other JSON is one document, an item, an
+ * array of items or a JSON Feed. What is no document but has lines that are items is NDJSON, too.
+ * Every item comes out as valid ninjs 3.1 on one line.
  * Bounds: INPUT_LINE_MAX bytes a line, FEED_BYTES_MAX a document. */
 #ifndef PUBLISHER_INPUT_H
 #define PUBLISHER_INPUT_H
@@ -20,9 +21,9 @@ struct input;
 
 enum input_result {
     INPUT_ITEM,  /* *item: valid until the next call */
-    INPUT_FAULT, /* something was refused, or mended: err says what, as "FILE:LINE: path: message"
+    INPUT_FAULT, /* something was refused: err says what, as "FILE:LINE: path: message"
                   */
-    INPUT_NOTE,  /* the same, but nothing was lost by it */
+    INPUT_NOTE,  /* something was mended, told likewise; nothing was lost by it */
     INPUT_MORE,  /* call input_fill() first */
     INPUT_END,
 };

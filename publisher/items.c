@@ -125,8 +125,7 @@ bool placing_init(struct placing *p, const struct settings *s, struct news_error
     const char *name = publisher_name(s, &url);
     topic_slug(name, strlen(name), p->publisher);
     if (!*p->publisher) return news_fail(err, NEWS_ERR_USAGE, "--publisher must not be empty");
-    if (!*s->root || strpbrk(s->root, "/+#"))
-        return news_fail(err, NEWS_ERR_USAGE, "--root: \"%.60s\" is not one topic level", s->root);
+    if (!topic_root_ok(s->root, err)) return false;
     p->place = (struct topic_place){.root = s->root,
                                     .publisher = p->publisher,
                                     .service = s->service,

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { SLOT_KEPT_MAX = 64 * 1024 }; /* bytes a slot keeps for its next message */
+
 /* A ring: tokens count up for ever, a message's slot is its token modulo size. first..next are in
  * use, first..unsent have been sent (or are done), unsent..next wait. */
 struct outbox {
@@ -93,6 +95,7 @@ void outbox_done(struct outbox *box, struct outbox_message *m)
     m->state = OUTBOX_DONE;
     box->count--;
     box->bytes -= m->payload.len;
+    if (m->payload.size > SLOT_KEPT_MAX) buf_deinit(&m->payload);
     while (box->first < box->next && slot(box, box->first)->state == OUTBOX_DONE)
         slot(box, box->first++)->state = OUTBOX_FREE;
     if (box->unsent < box->first) box->unsent = box->first;

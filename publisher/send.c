@@ -90,7 +90,9 @@ static bool is_due(const struct ninjs *item, int64_t now_ms, struct news_error *
 {
     char until[DATE_RFC3339_SIZE];
     int64_t embargo = item_date_ms(item, NINJS_EMBARGOED_UNTIL);
-    if (embargo == DATE_UNKNOWN || embargo <= now_ms) return true;
+    bool known = embargo != DATE_UNKNOWN;
+    if (!item->member[NINJS_EMBARGOED_UNTIL].at || (known && embargo <= now_ms)) return true;
+    if (!known) return news_fail(err, NEWS_ERR_DATA, "embargoedUntil: is not a date; not sent");
     date_rfc3339(embargo, until);
     struct json_slice uri = item->member[NINJS_URI];
     return news_fail(err, NEWS_ERR_DATA, "%.*s: embargoed until %s, not sent",

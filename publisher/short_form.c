@@ -80,7 +80,8 @@ static bool is_short_form(json_t *object)
         unknown_to_ninjs += !ninjs_has_property(name);
     }
     if (unknown_here != unknown_to_ninjs) return unknown_here < unknown_to_ninjs;
-    return !json_object_get(object, "uri") && json_object_get(object, "title");
+    return !json_object_get(object, "uri") &&
+           (json_object_get(object, "title") || json_object_get(object, "headline"));
 }
 
 static bool is_json_feed_item(const json_t *object)
@@ -106,6 +107,7 @@ static bool set_text(const char *name, const json_t *value, const char **field,
                      struct news_error *err)
 {
     if (!json_is_string(value)) return wrong(name, "a string is expected", err);
+    if (*field) return wrong(name, "another property says the same", err);
     if (json_string_length(value) > 0) *field = json_string_value(value);
     return true;
 }

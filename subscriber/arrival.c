@@ -71,13 +71,13 @@ static void headline(const struct arrival *a, struct buf *out)
 
 static void description(const struct arrival *a, struct buf *out)
 {
-    json_text(out, item_description(a->item));
+    json_text(out, item_description(a->item, NULL));
 }
 
 static void body(const struct arrival *a, struct buf *out)
 {
     struct json_slice s = item_body(a->item, NULL);
-    json_text(out, s.at ? s : item_description(a->item));
+    json_text(out, s.at ? s : item_description(a->item, NULL));
 }
 
 static void by(const struct arrival *a, struct buf *out)
@@ -204,6 +204,7 @@ const char *arrival_hidden(const struct arrival *a, int64_t now_ms)
     int64_t expires = item_date_ms(a->item, NINJS_EXPIRES);
     if (item_status(a->item) == ITEM_CANCELED) return NULL;
     if (item_status(a->item) == ITEM_WITHHELD) return "withheld";
-    if (embargo != DATE_UNKNOWN && embargo > now_ms) return "embargoed";
+    if (a->item->member[NINJS_EMBARGOED_UNTIL].at && (embargo == DATE_UNKNOWN || embargo > now_ms))
+        return "embargoed"; /* also until nobody knows when */
     return expires != DATE_UNKNOWN && expires <= now_ms ? "expired" : NULL;
 }

@@ -1,33 +1,42 @@
 #include "subscriber/output.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { REGULAR_CHUNK = 256 * 1024 };
+enum { CHUNK = 256 * 1024 };
 
 /* Setting O_NONBLOCK would reach every process that shares the pipe or terminal, the shell among
- * them. So we ask poll first and write what is sure to fit: POSIX promises PIPE_BUF bytes of a
- * pipe; a regular file takes anything. */
+ * them. Opening it anew gives a description of our own. Where that fails (sockets, no /proc), we
+ * ask poll first and write what is sure to fit: POSIX promises PIPE_BUF bytes of a pipe. */
 void output_init(struct output *o, int fd)
 {
     struct stat info;
-    bool regular = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
-    *o = (struct output){.fd = fd, .chunk = regular ? REGULAR_CHUNK : PIPE_BUF};
+    char path[40];
+    *o = (struct output){.fd = fd, .chunk = CHUNK};
+    if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) return; /* takes anything; has an offset */
+    (void)snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int anew = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    o->own = anew >= 0;
+    if (o->own) o->fd = anew;
+    else o->chunk = PIPE_BUF;
 }
 
 void output_deinit(struct output *o)
 {
+    if (o->own) (void)close(o->fd);
     buf_deinit(&o->waiting);
 }
 
 static bool writable(const struct output *o)
 {
     struct pollfd p = {.fd = o->fd, .events = POLLOUT};
-    return poll(&p, 1, 0) > 0;
+    return o->own || poll(&p, 1, 0) > 0;
 }
 
 bool output_flush(struct output *o, struct news_error *err)

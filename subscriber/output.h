@@ -15,8 +15,9 @@
 struct output {
     struct buf waiting; /* append here, then output_flush() */
     size_t done;        /* of waiting, written already */
-    int fd;
-    size_t chunk; /* largest write that cannot block once poll said POLLOUT */
+    int fd;             /* ours, that does not block; or the one given */
+    bool own;           /* it is ours: to be closed */
+    size_t chunk; /* of one write; of a descriptor not ours, what cannot block after POLLOUT */
     bool gone;    /* the reader of the pipe has closed it */
 };
 

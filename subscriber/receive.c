@@ -93,7 +93,8 @@ static bool flush(struct receive *r)
     return false;
 }
 
-/* What could not be written is not acknowledged: the carrier still has it. */
+/* What a full disk refused is not acknowledged: the carrier still has it. What a slow reader has
+ * not taken yet is: without a store there is no place where it would be safe. */
 static bool on_batch(void *user)
 {
     return flush(user);
@@ -139,23 +140,43 @@ static void on_subscribed(void *user, const char *filter, const struct news_erro
     r->over = true;
 }
 
+/* All filters, those of the topic options first. */
+static const char *filter_at(const struct receive *r, size_t i)
+{
+    return i < r->filters->count ? r->filters->text[i]
+                                 : r->settings->filters.items[i - r->filters->count];
+}
+
+/* A filter that another one covers is left out: a broker that delivers for each would show the
+ * item twice. */
+static bool is_covered(const struct receive *r, size_t i, size_t count)
+{
+    for (size_t k = 0; k < count; k++)
+        if (k != i && topic_covers(filter_at(r, k), filter_at(r, i)) &&
+            (k < i || !topic_covers(filter_at(r, i), filter_at(r, k))))
+            return true;
+    return false;
+}
+
 static bool subscribe(struct receive *r, struct news_error *err)
 {
     const struct settings *s = r->settings;
     bool any_choice = s->publishers.count || s->services.count || s->languages.count ||
                       s->subjects.count || s->urgency.least != 1 || s->urgency.most != 9;
-    if (any_choice || s->filters.count == 0) {
-        if (!topic_filters_make(&r->choice, r->filters, err)) return false;
-        r->select = r->filters->widened;
-        for (size_t i = 0; i < r->filters->count; i++)
-            if (!link_subscribe(r->link, r->filters->text[i], (int)s->dial.qos, err)) return false;
-    }
     for (size_t i = 0; i < s->filters.count; i++)
-        if (!topic_filter_ok(s->filters.items[i], err) ||
-            !link_subscribe(r->link, s->filters.items[i], (int)s->dial.qos, err)) {
+        if (!topic_filter_ok(s->filters.items[i], err)) {
             err->code = NEWS_ERR_USAGE;
             return false;
         }
+    if (any_choice || s->filters.count == 0) {
+        if (!topic_filters_make(&r->choice, r->filters, err)) return false;
+        r->select = r->filters->widened;
+    }
+    size_t count = r->filters->count + s->filters.count;
+    for (size_t i = 0; i < count; i++)
+        if (!is_covered(r, i, count) &&
+            !link_subscribe(r->link, filter_at(r, i), (int)s->dial.qos, err))
+            return false;
     return true;
 }
 
@@ -241,6 +262,7 @@ static bool start(struct receive *r, struct dial_settings *dial, struct news_err
                                  .on_batch = on_batch,
                                  .on_subscribed = on_subscribed};
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (!topic_root_ok(r->settings->root, err)) return false;
     r->view = view_new(r->settings->output, err);
     r->filters = calloc(1, sizeof *r->filters);
     if (!r->view || !dial_read_password(dial, err)) return false;

@@ -47,8 +47,10 @@ static bool parse_field(const char *text, struct part *p, size_t *used, struct n
     char *end;
     long columns = strtol(text + name_len + 1, &end, 10);
     p->right = columns < 0;
-    p->columns = (size_t)labs(columns);
-    if (end == close && columns != 0 && p->columns <= WIDTH_MAX) return true;
+    if (end == close && columns != 0 && columns >= -WIDTH_MAX && columns <= WIDTH_MAX) {
+        p->columns = (size_t)labs(columns);
+        return true;
+    }
     return news_fail(err, NEWS_ERR_USAGE, "-o: \"%.*s\" is not a width from 1 to %d",
                      (int)(len - name_len - 1), text + name_len + 1, WIDTH_MAX);
 }
@@ -58,23 +60,30 @@ static char unescape(char c)
     return c == 'n' ? '\n' : c == 't' ? '\t' : c;
 }
 
-static struct part *literal_part(struct format *f)
+static bool add_part(struct format *f, const struct part *p, struct news_error *err)
+{
+    if (f->count == PARTS_MAX) return news_fail(err, NEWS_ERR_USAGE, "-o: too many fields");
+    f->parts[f->count++] = *p;
+    return true;
+}
+
+static bool add_literal(struct format *f, char c, struct news_error *err)
 {
     struct part *last = f->count ? &f->parts[f->count - 1] : NULL;
-    if (last && !last->field) return last;
-    f->parts[f->count] = (struct part){.at = f->literals.len};
-    return &f->parts[f->count++];
+    const struct part fresh = {.at = f->literals.len};
+    if ((!last || last->field) && !add_part(f, &fresh, err)) return false;
+    f->parts[f->count - 1].len++;
+    buf_putc(&f->literals, c);
+    return true;
 }
 
 static bool parse(struct format *f, const char *text, struct news_error *err)
 {
     while (*text) {
-        if (f->count == PARTS_MAX) return news_fail(err, NEWS_ERR_USAGE, "-o: too many fields");
         size_t used = 1;
         if (strncmp(text, "%{", 2) == 0) {
             struct part p = {0};
-            if (!parse_field(text + 2, &p, &used, err)) return false;
-            f->parts[f->count++] = p;
+            if (!parse_field(text + 2, &p, &used, err) || !add_part(f, &p, err)) return false;
             text += 2 + used;
             continue;
         }
@@ -87,9 +96,7 @@ static bool parse(struct format *f, const char *text, struct news_error *err)
             c = unescape(text[1]);
             used = 2;
         }
-        struct part *p = literal_part(f);
-        buf_putc(&f->literals, c);
-        p->len++;
+        if (!add_literal(f, c, err)) return false;
         text += used;
     }
     return buf_ok(&f->literals) || news_fail(err, NEWS_ERR_MEMORY, "out of memory");

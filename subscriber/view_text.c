@@ -31,6 +31,8 @@ static const struct {
     [MARK_LOW] = {"", "\033[2m"},
 };
 
+#define SEPARATOR " \xc2\xb7 "
+
 static const char dim[] = "\033[2m", plain[] = "\033[0m";
 
 static enum mark mark_of(const struct ninjs *item)
@@ -96,50 +98,55 @@ static void put_wrapped(struct buf *out, const char *text, size_t len, size_t in
     }
 }
 
-/* The second line, written piece by piece. */
-struct details {
-    size_t indent, column; /* column 0: nothing yet */
-};
-
-/* Before a piece of that width: the indent, a dot, or a new line where it does not fit. A link that
- * is longer than the line starts as far left as it takes to stay in one piece. */
-static void before_piece(struct details *d, size_t width, const struct view_screen *screen,
-                         struct buf *out)
+/* A long link starts as far left as it takes to stay in one piece. */
+static size_t link_indent(size_t indent, size_t width, const struct view_screen *screen)
 {
-    bool fits = screen->columns == 0 || d->column + 3 + width <= screen->columns;
-    if (d->column > 0 && fits) {
-        buf_puts(out, " \xc2\xb7 ");
-        d->column += 3 + width;
-        return;
+    if (screen->columns == 0 || indent + width <= screen->columns) return indent;
+    return screen->columns > width + 2 ? screen->columns - width : 2;
+}
+
+static void put_link(struct text_row *row, const struct arrival *a, size_t used, size_t indent,
+                     const struct view_screen *screen, struct buf *out)
+{
+    buf_clear(&row->field);
+    field_clean(field_find("link", 4), a, &row->field);
+    size_t len = row->field.len, width = text_width(row->field.data, len);
+    if (len == 0) return;
+    if (used > 0 && (screen->columns == 0 || indent + used + 3 + width <= screen->columns)) {
+        buf_puts(out, SEPARATOR);
+    } else {
+        if (used > 0) buf_putc(out, '\n');
+        buf_printf(out, "%*s", (int)link_indent(indent, width, screen), "");
     }
-    size_t indent = d->indent;
-    if (screen->columns && indent + width > screen->columns)
-        indent = screen->columns > width + 2 ? screen->columns - width : 2;
-    if (d->column > 0) buf_putc(out, '\n');
-    buf_printf(out, "%*s", (int)indent, "");
-    d->column = indent + width;
+    if (screen->terminal) text_link(out, row->field.data, len, row->field.data, len);
+    else put_isolated(out, row->field.data, len, false);
 }
 
 /* "PLACE · link": whatever there is of it; of a kill, the reason as well. The note to editors is
  * not for readers otherwise. */
-static void put_details(struct text_row *row, const struct arrival *a, size_t indent,
+static void put_details(struct text_row *row, const struct arrival *a, size_t indent, size_t room,
                         const struct view_screen *screen, struct buf *out)
 {
-    static const char *const names[] = {"located", "note", "link"};
-    struct details d = {.indent = indent};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        bool is_link = i == 2;
-        if (i == 1 && item_status(a->item) != ITEM_CANCELED) continue;
+    buf_clear(&row->line);
+    field_clean(field_find("located", 7), a, &row->line);
+    if (item_status(a->item) == ITEM_CANCELED) {
         buf_clear(&row->field);
-        field_clean(field_find(names[i], strlen(names[i])), a, &row->field);
-        if (row->field.len == 0) continue;
-        if (d.column == 0 && screen->colour) buf_puts(out, dim);
-        before_piece(&d, text_width(row->field.data, row->field.len), screen, out);
-        if (is_link && screen->terminal)
-            text_link(out, row->field.data, row->field.len, row->field.data, row->field.len);
-        else put_isolated(out, row->field.data, row->field.len, screen->terminal);
+        field_clean(field_find("note", 4), a, &row->field);
+        if (row->line.len && row->field.len) buf_puts(&row->line, SEPARATOR);
+        buf_put(&row->line, row->field.data ? row->field.data : "", row->field.len);
     }
-    if (d.column == 0) return;
+    size_t start = out->len, used = row->line.len ? text_width(row->line.data, row->line.len) : 0;
+    if (screen->colour) buf_puts(out, dim);
+    size_t first = out->len;
+    if (used > 0) {
+        buf_printf(out, "%*s", (int)indent, "");
+        put_wrapped(out, row->line.data, row->line.len, indent, room, screen);
+    }
+    put_link(row, a, used, indent, screen, out);
+    if (out->len == first) {
+        buf_truncate(out, start); /* nothing to say */
+        return;
+    }
     if (screen->colour) buf_puts(out, plain);
     buf_putc(out, '\n');
 }
@@ -169,5 +176,5 @@ void view_text_put(struct text_row *row, const struct arrival *a, const struct v
     put_wrapped(out, row->field.data ? row->field.data : "", row->field.len, indent, room, screen);
     if (*colour) buf_puts(out, plain);
     buf_putc(out, '\n');
-    put_details(row, a, indent, screen, out);
+    put_details(row, a, indent, room, screen, out);
 }

@@ -55,7 +55,10 @@ static void put_categories(struct buf *out, const struct ninjs *item)
         if (!name.at) continue;
         if (!first) buf_putc(out, '|');
         first = false;
+        size_t start = out->len;
         put_line(out, name);
+        for (char *bar = out->data + start; (bar = strchr(bar, '|'));)
+            *bar = '/'; /* sfeed(5) parts categories by bars and has no escape for one */
     }
 }
 
@@ -63,7 +66,7 @@ void view_tsv_put(const struct arrival *a, struct buf *out)
 {
     struct json_slice content_type = {0};
     struct json_slice content = item_body(a->item, &content_type);
-    if (!content.at) content = item_description(a->item);
+    if (!content.at) content = item_description(a->item, &content_type);
     int64_t when = item_time_ms(a->item);
     if (when != DATE_UNKNOWN) buf_printf(out, "%lld", (long long)(when / 1000));
     buf_putc(out, '\t');

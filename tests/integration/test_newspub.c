@@ -459,6 +459,56 @@ static void one_bad_line_does_not_hold_up_the_good_ones(void **state)
     expect_headline(sub, "third");
 }
 
+static void a_line_above_4_mib_is_refused_once_and_the_next_one_sent(void **state)
+{
+    struct scene *s = *state;
+    struct buf text = {0};
+    buf_puts(&text, "{\"title\":\"before\"}\n{\"title\":\"");
+    memset(buf_reserve(&text, 9u << 20), 'x', 9u << 20);
+    text.len += 9u << 20;
+    buf_puts(&text, "\"}\n{\"title\":\"after\"}\n");
+    struct outcome o = scene_run(s, text.data, ARGV(NEWSPUB_PATH, "convert"));
+    buf_deinit(&text);
+    assert_exit(o, REFUSED);
+    assert_int_equal(count_lines(o.err), 1);
+    assert_says(o.err, "standard input:2: ");
+    assert_int_equal(count_lines(o.out), 2);
+    assert_says(o.out, "\"after\"");
+}
+
+static void an_item_that_is_sent_again_loses_its_earlier_number(void **state)
+{
+    struct scene *s = *state;
+    struct outcome o = scene_run(
+        s,
+        "{\"uri\":\"x:1\",\"altIds\":[{\"role\":\"guid\",\"value\":\"g\"},"
+        "{\"role\":\"newswire\",\"value\":\"dpa:19a8c1f2e7b03d44:17\"}]}\n",
+        ARGV(NEWSPUB_PATH, "send", "-n", "--publisher", "me"));
+    assert_exit(o, 0);
+    assert_int_equal(count_of(o.out, "\"newswire\""), 1);
+    assert_int_equal(count_of(o.out, "\"guid\""), 1);
+    assert_silent_on(o.out, "dpa:");
+}
+
+static void hostile_options_make_no_hostile_topic(void **state)
+{
+    struct scene *s = *state;
+    struct outcome o = scene_run(s, NULL,
+                                 ARGV(NEWSPUB_PATH, "send", "-n", "--publisher", "a/+/#\033[31m",
+                                      "--service", "..//\xff", "--subject", "#", "--lang", "+/x",
+                                      "--title", "\xff\033]0;x\007"));
+    assert_harmless(o.out, o.out_len, "");
+    assert_harmless(o.err, o.err_len, "");
+    if (o.status == USAGE) return;
+    assert_exit(o, 0);
+    json_t *line = parse_line(o.out);
+    const char *topic = string_at(line, "topic");
+    assert_int_equal(strspn(topic, "abcdefghijklmnopqrstuvwxyz0123456789-/"), strlen(topic));
+    assert_int_equal(count_of(topic, "//"), 0);
+    assert_in_range(count_of(topic, "/"), 5, 6); /* "#" is a narrower subject: its hash */
+    json_decref(line);
+}
+
 static void an_embargoed_item_is_not_sent_before_its_time(void **state)
 {
     struct scene *s = *state;
@@ -929,6 +979,50 @@ static void a_second_signal_ends_the_wait_and_tells_what_is_left(void **state)
     assert_says(o.err, NOT_ACKNOWLEDGED "2\n");
 }
 
+/* With a broker that was never reached and no --connect-timeout, a supervisor's SIGTERM has to be
+ * enough: --drain-timeout bounds the wait. */
+static void a_signal_ends_it_also_without_a_broker(void **state)
+{
+    struct scene *s = *state;
+    struct process *pub = scene_start(s, ARGV(NEWSPUB_PATH, "-b", DEAD_URL, "--connect-timeout",
+                                              "0", "--drain-timeout", "500ms", "send", "--title",
+                                              "T", "--publisher", "me"));
+    assert_true(process_expect_errors(pub, "trying again", WAIT_MS));
+    process_signal(pub, SIGTERM);
+    if (process_wait(pub, 8000) == PROCESS_TIMEOUT) fail_msg("%s", "SIGTERM does not end it");
+    struct outcome o = scene_wait(pub);
+    assert_exit(o, UNAVAILABLE);
+    assert_says(o.err, NOT_ACKNOWLEDGED "1\n");
+}
+
+static void a_lost_broker_that_stays_away_ends_in_69_with_the_number_of_items_left(void **state)
+{
+    struct scene *s = *state;
+    struct process *pub = publisher_of_silent_broker(s, "1s");
+    assert_true(process_puts(pub, "{\"title\":\"one\"}\n{\"title\":\"two\"}\n"));
+    assert_true(input_is_read(pub));
+    broker_kill(s->broker);
+    struct outcome o = scene_wait(pub); /* its input is still open */
+    assert_exit(o, UNAVAILABLE);
+    assert_says(o.err, NOT_ACKNOWLEDGED "2\n");
+}
+
+/* A FIFO nobody has opened for writing yet must not block the loop, nor keep signals away. */
+static void a_signal_ends_it_while_a_fifo_waits_for_its_writer(void **state)
+{
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s);
+    const char *fifo = scene_path(s, "fifo");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    struct process *pub = scene_start(
+        s, ARGV(NEWSPUB_PATH, "-v", "-b", url, "send", "--publisher", "me", fifo));
+    (void)process_expect_errors(pub, ": connected\n", 1000);
+    process_signal(pub, SIGINT);
+    int status = process_wait(pub, 5000);
+    if (status == PROCESS_TIMEOUT) fail_msg("%s", "SIGINT does not end it");
+    assert_int_equal(status, ON_SIGINT);
+}
+
 /* ---- command lines and configuration ------------------------------------------------------ */
 
 static void a_wrong_command_line_is_64_and_says_what_is_wrong(void **state)
@@ -959,15 +1053,19 @@ static void a_wrong_command_line_is_64_and_says_what_is_wrong(void **state)
         {ARGV(NEWSPUB_PATH, "send", "--root", "a/b", "--title", "T"), "--root"},
         {ARGV(NEWSPUB_PATH, "send", "--verbose=perhaps", "--title", "T"), "perhaps"},
     };
+    unsigned wrong = 0;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct outcome o = scene_run(s, NULL, cases[i].argv);
-        if (o.status != USAGE) print_error("case %zu (%s)\n", i, cases[i].says);
-        assert_exit(o, USAGE);
-        assert_string_equal(o.out, "");
-        assert_says(o.err, cases[i].says);
         assert_harmless(o.err, o.err_len, "");
+        assert_string_equal(o.out, "");
+        if (o.status != USAGE || !strstr(o.err, cases[i].says)) {
+            print_error("case %zu: status %d, expected 64 and \"%s\", but it says: %s", i, o.status,
+                        cases[i].says, o.err);
+            wrong++;
+        }
         process_free(s->processes[--s->process_count]); /* there are many of them */
     }
+    assert_int_equal(wrong, 0);
 }
 
 static void help_and_version_answer_on_standard_output(void **state)
@@ -1038,6 +1136,37 @@ static void the_users_configuration_is_read_and_the_command_line_wins(void **sta
     assert_says(o.out, "\"topic\":\"news/harbour/desk/fr/1/general\"");
 }
 
+/* Whoever starts us may have closed descriptors 0 to 2: the next one that is opened, a socket or
+ * a signalfd, must not become one of them. */
+static void a_closed_standard_input_is_an_error(void **state)
+{
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s);
+    static const char *const commands[] = {"send", "convert"};
+    for (int i = 0; i < 2; i++) {
+        struct process *p = scene_start(s, ARGV("sh", "-c", "exec \"$0\" -b \"$1\" \"$2\" <&-",
+                                                NEWSPUB_PATH, url, commands[i]));
+        if (process_wait(p, 5000) == PROCESS_TIMEOUT)
+            fail_msg("%s hangs on a closed standard input", commands[i]);
+        struct outcome o = scene_wait(p);
+        assert_exit(o, IO_FAILED);
+        assert_says(o.err, "standard input");
+    }
+}
+
+static void a_closed_standard_error_harms_nothing(void **state)
+{
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s);
+    struct process *sub = subscriber(s);
+    struct outcome o = scene_run(s, NULL,
+                                 ARGV("sh", "-c",
+                                      "exec \"$0\" -v -b \"$1\" send --title T --publisher me 2>&-",
+                                      NEWSPUB_PATH, url));
+    assert_exit(o, 0);
+    expect_headline(sub, "T");
+}
+
 /* A daemon's child may have no standard output at all. The next file opened must not become it. */
 static void a_closed_standard_output_is_an_error_and_harms_nothing(void **state)
 {
@@ -1055,8 +1184,9 @@ static void a_closed_standard_output_is_an_error_and_harms_nothing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_setup, scene_teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) cmocka_set_test_filter(argv[1]); /* a pattern such as "*signal*" */
     const struct CMUnitTest tests[] = {
         TEST(convert_prints_every_sample_as_one_line_of_ninjs_an_item),
         TEST(convert_gives_an_item_the_same_uri_each_time_and_takes_its_own_output),
@@ -1070,6 +1200,9 @@ int main(void)
         TEST(an_item_of_options_arrives),
         TEST(wire_numbers_count_from_one_without_holes_in_every_topic),
         TEST(one_bad_line_does_not_hold_up_the_good_ones),
+        TEST(a_line_above_4_mib_is_refused_once_and_the_next_one_sent),
+        TEST(an_item_that_is_sent_again_loses_its_earlier_number),
+        TEST(hostile_options_make_no_hostile_topic),
         TEST(an_embargoed_item_is_not_sent_before_its_time),
         TEST(an_unreachable_broker_is_named_within_the_connect_timeout),
         TEST(the_next_broker_of_the_list_is_used_when_the_first_is_dead),
@@ -1089,11 +1222,16 @@ int main(void)
         TEST(a_signal_brings_home_what_was_taken_and_is_the_exit_status),
         TEST(a_signal_waits_for_what_is_unanswered),
         TEST(a_second_signal_ends_the_wait_and_tells_what_is_left),
+        TEST(a_signal_ends_it_also_without_a_broker),
+        TEST(a_lost_broker_that_stays_away_ends_in_69_with_the_number_of_items_left),
+        TEST(a_signal_ends_it_while_a_fifo_waits_for_its_writer),
         TEST(a_wrong_command_line_is_64_and_says_what_is_wrong),
         TEST(help_and_version_answer_on_standard_output),
         TEST(a_broken_configuration_is_78_and_names_file_and_line),
         TEST(the_users_configuration_is_read_and_the_command_line_wins),
         TEST(a_closed_standard_output_is_an_error_and_harms_nothing),
+        TEST(a_closed_standard_input_is_an_error),
+        TEST(a_closed_standard_error_harms_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -330,7 +330,7 @@ static void accessors_prefer_what_is_meant_for_readers(void **state)
         struct ninjs item = checked(b.data);
         struct json_slice type;
         assert_text(item_headline(&item), cases[i].headline);
-        assert_text(item_description(&item), cases[i].description);
+        assert_text(item_description(&item, NULL), cases[i].description);
         assert_text(item_body(&item, &type), cases[i].body);
         assert_text(item_body(&item, NULL), cases[i].body);
         assert_text(type, cases[i].content_type);

@@ -233,7 +233,7 @@ static void headlines_wrap_to_the_width_of_the_screen(void **state)
 static void the_details_wrap_too(void **state)
 {
     (void)state;
-    static const struct view_screen screen = {.terminal = true, .columns = 80, .now_ms = NOW_MS};
+    static const struct view_screen screen = {.columns = 80, .now_ms = NOW_MS};
     static const char item[] = ITEM(
         HEADLINE("h") ",\"pubStatus\":\"canceled\",\"located\":\"BREST\",\"edNote\":\"KILL: the "
                       "harbour master denies it, and the ferry does not, nor do the winds of the "
