@@ -45,9 +45,12 @@ bool output_flush(struct output *o, struct news_error *err)
     while (o->done < o->waiting.len && !o->gone && writable(o)) {
         size_t left = o->waiting.len - o->done;
         ssize_t n = write(o->fd, o->waiting.data + o->done, left < o->chunk ? left : o->chunk);
-        if (n >= 0) o->done += (size_t)n;
-        else if (errno == EPIPE) o->gone = true;
-        else if (errno != EINTR && errno != EAGAIN)
+        if (n < 0 && errno == EAGAIN) break;
+        if (n >= 0)
+            o->done += (size_t)n;
+        else if (errno == EPIPE)
+            o->gone = true;
+        else if (errno != EINTR)
             return news_fail(err, NEWS_ERR_IO, "standard output: %s", strerror(errno));
     }
     if (o->done == o->waiting.len || o->gone) {
