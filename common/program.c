@@ -1,6 +1,7 @@
 #include "common/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,11 +50,19 @@ static int answer(const struct program *p, const char *action)
     return EX_OK;
 }
 
+/* A closed descriptor becomes one on which every read or write fails, which is then told. */
+static void take_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 int program_start(const struct program *p, struct options *o, void *settings, int argc, char **argv,
                   int *operand_count)
 {
     struct news_error err = {0};
     const char *action = NULL;
+    take_standard_descriptors();
     log_init(p->name, false);
     /* --help answers even when a configuration file is broken: the first pass only looks. */
     if (!options_init(o, p->name, p->options, settings, &err)) return failed(&err);
@@ -82,6 +91,12 @@ int program_signal_next(int fd)
 {
     struct signalfd_siginfo info;
     return read(fd, &info, sizeof info) == (ssize_t)sizeof info ? (int)info.ssi_signo : 0;
+}
+
+bool program_stdout_ok(struct news_error *err)
+{
+    if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) != O_RDONLY) return true;
+    return news_fail(err, NEWS_ERR_IO, "standard output: %s", strerror(EBADF));
 }
 
 bool program_close_stdout(struct news_error *err)

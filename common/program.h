@@ -12,7 +12,8 @@ struct program {
     const char *const *environment; /* pairs: variable, option; NULL-terminated; or NULL */
 };
 
-/* Fills settings from defaults, configuration file, environment and command line; puts the
+/* First makes sure that descriptors 0 to 2 are taken, so that no socket of ours becomes "standard
+ * output". Fills settings from defaults, configuration file, environment and command line; puts the
  * operands first in argv. Returns -1 to go on, else the exit status: --help and --version are
  * answered on standard output, errors are logged. */
 int program_start(const struct program *p, struct options *o, void *settings, int argc, char **argv,
@@ -24,6 +25,8 @@ int program_signals(void);
 /* The next signal that came, 0 when there is none. */
 int program_signal_next(int fd);
 
+/* False: standard output is closed, or not for writing. */
+bool program_stdout_ok(struct news_error *err);
 /* Flushes and closes standard output. False when something could not be written (not when the
  * reader of a pipe has gone): err names the reason. */
 bool program_close_stdout(struct news_error *err);

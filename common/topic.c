@@ -223,7 +223,9 @@ bool topic_name_ok(const char *topic, struct news_error *err)
 
 bool topic_root_ok(const char *root, struct news_error *err)
 {
-    if (!topic_name_ok(root, err)) return false;
+    struct news_error why = {0};
+    if (!topic_name_ok(root, &why))
+        return news_fail(err, NEWS_ERR_USAGE, "--root: %s", why.message);
     if (!strchr(root, '/') && strlen(root) <= TOPIC_ROOT_MAX) return true;
     return news_fail(err, NEWS_ERR_USAGE, "--root: \"%.80s\" is not one topic level of %d bytes",
                      root, TOPIC_ROOT_MAX);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ struct input *input_open(const char *path, int64_t now_ms, bool oldest_first,
                          struct news_error *err)
 {
     bool is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
         news_fail(err, NEWS_ERR_IO, "%s: %s", path, strerror(errno));
         return NULL;
@@ -79,16 +80,23 @@ int input_fd(const struct input *in)
     return in->fd;
 }
 
+static bool fail_reading(const struct input *in, struct news_error *err)
+{
+    return news_fail(err, NEWS_ERR_IO, "%s: %s", in->path, strerror(errno));
+}
+
 bool input_fill(struct input *in, struct news_error *err)
 {
     buf_consume(&in->bytes, in->used);
     in->used = 0;
     char *at = buf_reserve(&in->bytes, FILL_SIZE);
     if (!at) return news_fail(err, NEWS_ERR_MEMORY, "%s: out of memory", in->path);
+    struct pollfd ready = {.fd = in->fd,
+                           .events = POLLIN}; /* a FIFO has no end before its writer */
+    if (poll(&ready, 1, -1) < 0) return errno == EINTR || fail_reading(in, err);
     ssize_t n = read(in->fd, at, FILL_SIZE);
     if (n < 0) {
-        if (errno == EINTR || errno == EAGAIN) return true;
-        return news_fail(err, NEWS_ERR_IO, "%s: %s", in->path, strerror(errno));
+        return errno == EINTR || errno == EAGAIN || fail_reading(in, err);
     }
     in->bytes.len += (size_t)n;
     in->bytes.data[in->bytes.len] = '\0';

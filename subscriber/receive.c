@@ -267,8 +267,9 @@ static bool start(struct receive *r, struct dial_settings *dial, struct news_err
     r->filters = calloc(1, sizeof *r->filters);
     if (!r->view || !dial_read_password(dial, err)) return false;
     if (!r->filters) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
+    if (!program_stdout_ok(err)) return false;
     output_init(&r->output, STDOUT_FILENO);
-    r->screen.terminal = isatty(STDOUT_FILENO) && term && strcmp(term, "dumb") != 0;
+    r->screen.terminal = isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
     r->screen.colour = r->screen.terminal && !(no_colour && *no_colour);
     r->stop_mono_ms = r->settings->for_ms ? date_mono_ms() + r->settings->for_ms : INT64_MAX;
     r->close_mono_ms = INT64_MAX;

@@ -83,6 +83,7 @@ struct link *dial_open(const struct dial_settings *s, const struct link_events *
         .transport = {.client_id = s->id,
                       .password = *s->password ? s->password : NULL,
                       .window = (unsigned)s->window,
+                      .packet_max = DIAL_PACKET_MAX,
                       .keep_session = s->session,
                       .mqtt_version = (int)s->mqtt_version,
                       .nagle = s->nagle},

@@ -7,6 +7,7 @@
 #include "common/transport/link.h"
 
 #define DIAL_BROKER   "mqtt://localhost"
+#define DIAL_PACKET_MAX ((4u << 20) + (64u << 10)) /* the largest item, its topic and properties */
 #define DIAL_PASSWORD 1024 /* bytes of a password, with its NUL */
 
 struct dial_settings {

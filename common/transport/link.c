@@ -16,6 +16,10 @@
  * given up yet. Two at short distance are another instance that comes back as we do. */
 #define TAKEOVER_WINDOW_MS 60000
 
+/* Brokers before Mosquitto 2.1 close the loser's connection without a word. Who is cut short so
+ * often, with nothing failing in between, and chose the id himself, is not alone. */
+#define CUTS_MOST 3
+
 struct place {
     struct transport_url url;
     bool out; /* for good: it refused us in a way that trying again does not change */
@@ -53,6 +57,8 @@ struct link {
     int64_t up_ms;      /* when the connection came up */
     int64_t takeover_ms;
     bool taken_over; /* at takeover_ms, for the first time */
+    bool id_given;   /* by the owner, so that somebody else may use it too */
+    unsigned cuts;   /* connections in a row that the broker soon closed */
     int backoff_ms;  /* the next wait is at most this */
     uint64_t random;
 };
@@ -124,6 +130,19 @@ static bool second_takeover(struct link *l, int64_t now)
     return second;
 }
 
+/* The same as a second take-over, told by what it looks like. */
+static bool is_fought_over(struct link *l, bool was_up, int64_t now)
+{
+    bool cut = was_up && l->why.code == NEWS_ERR_UNREACHABLE && now - l->up_ms < TAKEOVER_WINDOW_MS;
+    l->cuts = cut ? l->cuts + 1 : 0;
+    if (!l->id_given || l->cuts < CUTS_MOST) return false;
+    news_fail(
+        &l->why, NEWS_ERR_TAKEN_OVER,
+        "%.100s: closed %d times in a row: does another instance use the client id \"%.60s\"?",
+        current_url(l)->text, CUTS_MOST, l->options.client_id);
+    return true;
+}
+
 /* Where to go on and when. A connection that was lost starts over with the preferred place; a
  * failed attempt moves on to the next at once, and waits after the last one. */
 static void plan_next(struct link *l, bool was_up, int64_t now)
@@ -147,7 +166,9 @@ static void handle_failure(struct link *l)
     bool was_up = l->stage == WORKING;
     if (was_up && now - l->up_ms >= LASTED_MS) l->backoff_ms = BACKOFF_FIRST_MS;
     if (is_for_good(l->why.code)) l->places[l->index].out = true;
-    if (second_takeover(l, now) || next_place(l, 0) == l->place_count) finish(l, &l->why);
+    bool fought_over = is_fought_over(l, was_up, now);
+    if (fought_over || second_takeover(l, now) || next_place(l, 0) == l->place_count)
+        finish(l, &l->why);
     else plan_next(l, was_up, now);
 }
 
@@ -360,6 +381,7 @@ static bool take_options(struct link *l, const struct link_options *o, struct ne
 {
     struct transport_options options = o->transport;
     char id[CARRIER_ID_SIZE];
+    l->id_given = options.client_id != NULL;
     if (!options.client_id && !options.keep_session) {
         carrier_make_id(id);
         options.client_id = id;

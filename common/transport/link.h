@@ -13,7 +13,7 @@
 #include "common/transport/transport.h"
 
 #define LINK_URLS_MAX    16
-#define LINK_FILTERS_MAX 64
+#define LINK_FILTERS_MAX 128
 
 struct link;
 
