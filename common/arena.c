@@ -33,7 +33,7 @@ void arena_free(struct arena *a)
     free(a);
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t size)
 {
     if (size > SIZE_MAX / 2) return NULL;
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
@@ -47,14 +47,22 @@ void *arena_alloc(struct arena *a, size_t size)
     }
     void *at = (char *)c->data + c->used;
     c->used += size;
-    return memset(at, 0, size);
+    return at;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    void *at = take(a, size);
+    return at ? memset(at, 0, size) : NULL;
 }
 
 char *arena_strndup(struct arena *a, const char *text, size_t len)
 {
     if (len == SIZE_MAX) return NULL;
-    char *copy = arena_alloc(a, len + 1);
-    if (copy && len) memcpy(copy, text, len);
+    char *copy = take(a, len + 1);
+    if (!copy) return NULL;
+    if (len) memcpy(copy, text, len);
+    copy[len] = '\0';
     return copy;
 }
 

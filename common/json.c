@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/ascii.h"
+
 /* What a byte inside a string means to the walk. */
 enum byte_class {
     PLAIN, /* ASCII that stands for itself */
@@ -23,7 +25,7 @@ static enum byte_class byte_class(unsigned char c)
     return c == 0x7f ? DELETE : PLAIN;
 }
 
-/* The plain run at the head of a string is most of any item: one table look-up a byte. */
+/* The plain run at the head of a string is most of any item: eight bytes a step, then a look-up. */
 static unsigned char classes[256];
 
 __attribute__((constructor)) static void classes_fill(void)
@@ -39,22 +41,41 @@ static bool is_unsafe(uint32_t c)
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
-/* Strict UTF-8 (RFC 3629) of two to four bytes. Returns the length, 0 when ill-formed. */
-static size_t utf8_sequence(const char *at, const char *end, uint32_t *code_point)
+static bool is_continuation(char c)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+/* Strict UTF-8 (RFC 3629) of two to four bytes. Returns the length, 0 when ill-formed. */
+static inline size_t utf8_sequence(const char *at, const char *end, uint32_t *code_point)
+{
     unsigned char lead = (unsigned char)*at;
-    size_t len = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || (size_t)(end - at) < len) return 0;
+    size_t left = (size_t)(end - at);
+    if (lead >= 0xc2 && lead < 0xe0 && left >= 2 && is_continuation(at[1])) {
+        *code_point = (lead & 0x1fu) << 6 | ((unsigned char)at[1] & 0x3fu);
+        return 2;
+    }
+    size_t len = lead >= 0xf0 ? 4 : 3;
+    if (lead < 0xe0 || lead > 0xf4 || left < len) return 0;
     uint32_t c = lead & (0x7fu >> len);
     for (size_t i = 1; i < len; i++) {
-        unsigned char next = (unsigned char)at[i];
-        if ((next & 0xc0) != 0x80) return 0;
-        c = c << 6 | (next & 0x3f);
+        if (!is_continuation(at[i])) return 0;
+        c = c << 6 | ((unsigned char)at[i] & 0x3fu);
     }
-    if (c < least[len] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff)) return 0;
+    if (c < (len == 3 ? 0x800u : 0x10000u) || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+        return 0;
     *code_point = c;
     return len;
+}
+
+/* The end of the plain run at the head of at. */
+static inline const char *skip_plain(const char *at, const char *end)
+{
+    while (end - at >= 8 && ascii_json(ascii_load(at)))
+        at += 8;
+    while (at < end && classes[(unsigned char)*at] == PLAIN)
+        at++;
+    return at;
 }
 
 /* ---- the strict walk ---- */
@@ -135,8 +156,7 @@ bool json_walk_string(struct json_walk *w, struct json_slice *out)
     if (json_walk_peek(w) != '"') return fail(w, "a string is expected");
     const char *first = ++w->at;
     for (;;) {
-        while (w->at < w->end && classes[(unsigned char)*w->at] == PLAIN)
-            w->at++;
+        w->at = skip_plain(w->at, w->end);
         if (w->at == w->end) return fail(w, "the string does not end");
         uint32_t code_point;
         size_t len;
@@ -473,12 +493,10 @@ void json_put_string(struct buf *out, const char *text, size_t len)
         const char *run = at;
         uint32_t c = 0;
         size_t width = 0;
-        for (; at < end; at += width) {
-            unsigned char byte = (unsigned char)*at;
-            c = byte;
+        for (; (at = skip_plain(at, end)) < end; at += width) {
+            c = (unsigned char)*at;
             width = 1;
-            if (classes[byte] == PLAIN) continue;
-            if (classes[byte] != MULTI) break;
+            if (classes[c] != MULTI) break;
             width = utf8_sequence(at, end, &c);
             if (width == 0 || is_unsafe(c)) break;
         }

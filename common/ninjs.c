@@ -285,6 +285,18 @@ bool ninjs_check(const char *bytes, size_t len, struct ninjs *item, struct ninjs
     return true;
 }
 
+void ninjs_note(const char *bytes, size_t len, struct ninjs *item)
+{
+    *item = (struct ninjs){.all = {bytes, len}};
+    struct json_cursor c = json_inside(item->all);
+    struct json_slice name, value;
+    unsigned bit;
+    while (json_next_member(&c, &name, &value))
+        if (property_find(&ninjs_item, name.at + 1, name.len - 2, &bit) &&
+            bit < NINJS_MEMBERS_NOTED)
+            item->member[bit] = value;
+}
+
 bool ninjs_has_property(const char *name)
 {
     unsigned bit;

@@ -66,6 +66,10 @@ struct ninjs_fault {
 /* True: the bytes are one valid item and nothing else but blanks. *fault is set when false. */
 bool ninjs_check(const char *bytes, size_t len, struct ninjs *item, struct ninjs_fault *fault);
 
+/* The same of one item that our own writers just made, without checking it again; its names have
+ * no escapes, and its line no unsafe characters. */
+void ninjs_note(const char *bytes, size_t len, struct ninjs *item);
+
 /* Is this the name of a property of an item? */
 bool ninjs_has_property(const char *name);
 

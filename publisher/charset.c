@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "publisher/ascii.h"
+#include "common/ascii.h"
 
 enum {
     DECLARATION_MAX = 1024, /* an XML declaration is looked for in so many bytes */

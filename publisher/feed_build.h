@@ -64,6 +64,7 @@ struct feed_build {
     struct feed_item *items; /* beside feed->items */
     size_t room;
     size_t left_out; /* items beyond FEED_ITEMS_MAX */
+    bool recovered;  /* from broken markup: an item of bare links may be a piece of another */
     struct buf scratch;
     bool failed; /* memory is exhausted */
 };

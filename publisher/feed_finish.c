@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/date.h"
-#include "publisher/ascii.h"
+#include "common/ascii.h"
 #include "publisher/feed_uri.h"
 #include "publisher/html_text.h"
 #include "publisher/lang_tag.h"
@@ -246,7 +246,9 @@ struct feed *feed_finish(struct feed_build *b, struct news_error *err)
     size_t kept = 0, count = b->feed->item_count;
     for (size_t i = 0; i < count; i++) {
         finish_item(b, i, &channel, channel.link);
-        if (!b->feed->items[i].title) continue; /* no text either */
+        const struct draft *d = &b->feed->items[i];
+        bool to_open = (d->link || d->media_count) && !b->recovered;
+        if (!d->title && !to_open) continue;
         if (kept != i) {
             b->items[kept] = b->items[i];
             b->feed->items[kept] = b->feed->items[i];

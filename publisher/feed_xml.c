@@ -261,6 +261,7 @@ static struct feed *read_feed(struct document *d, bool recover, bool *again, uns
     if (ready) {
         feed_reader_init(&g->reader, &build);
         g->reader.damaged = recover;
+        build.recovered = recover;
         ready = read_document(g, d->xml, d->len, recover);
         if (!recover) d->fault = g->fault;
         bool refused_inside = g->reader.refused[0] && g->reader.home;

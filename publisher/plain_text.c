@@ -6,7 +6,7 @@
 
 #include <utf8proc.h>
 
-#include "publisher/ascii.h"
+#include "common/ascii.h"
 #include "publisher/html_entity.h"
 
 /* ---- white space and what cannot be seen ---- */

@@ -1,4 +1,4 @@
-/* publisher/ascii.h - eight bytes of text looked at together.
+/* common/ascii.h - eight bytes of text looked at together.
  *
  * Most of any feed is ASCII without anything special in it, and every pass over it costs as much as
  * the parser does; these let a pass step over eight bytes where nothing is to be done. */
@@ -30,6 +30,15 @@ static inline bool ascii_printable(uint64_t w)
 {
     /* Subtracting 0x20 borrows from what is below it, adding 1 carries out of 0x7F. */
     return ((w | (w - ASCII_ONES * 0x20) | (w + ASCII_ONES)) & ASCII_TOPS) == 0;
+}
+
+/* True when eight bytes stand for themselves in a JSON string: printable, no quote, no backslash. */
+static inline bool ascii_json(uint64_t w)
+{
+    uint64_t quote = w ^ (ASCII_ONES * '"'), backslash = w ^ (ASCII_ONES * '\\');
+    uint64_t special = (quote - ASCII_ONES) & ~quote; /* tops where a byte is zero; a borrow may add */
+    special |= (backslash - ASCII_ONES) & ~backslash; /* more above it, which only costs a look */
+    return ascii_printable(w) && (special & ASCII_TOPS) == 0;
 }
 
 /* Of eight printable bytes, how many at the start form text whose blanks stand singly between other
