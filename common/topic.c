@@ -129,6 +129,8 @@ void topic_subject(const char *text, size_t len, char *out, size_t size)
 
 /* ---- an item's topic ---- */
 
+#define TAG_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 /* The characters of v, as many as fit. */
 static void text_of(struct json_slice v, char *out, size_t size)
 {
@@ -162,26 +164,27 @@ static void subject_of_item(const struct ninjs *item, const char *otherwise, cha
     (void)snprintf(out, size, "%s", fallback);
 }
 
-/* The primary subtag of BCP 47 in lower case; "und" for anything else. */
-static void primary_language(const char *tag, char out[9])
+bool topic_language(const char *tag, char out[TOPIC_LANGUAGE_MAX + 1])
 {
     size_t n = 0;
-    for (; n < 8 && ((tag[n] | 0x20) >= 'a' && (tag[n] | 0x20) <= 'z'); n++)
+    for (; n < TOPIC_LANGUAGE_MAX && ((tag[n] | 0x20) >= 'a' && (tag[n] | 0x20) <= 'z'); n++)
         out[n] = (char)(tag[n] | 0x20);
-    bool ok = n >= 2 && (tag[n] == '\0' || tag[n] == '-' || tag[n] == '_');
-    if (ok) out[n] = '\0';
-    else strcpy(out, "und");
+    out[n] = '\0';
+    bool ok = n >= 2 && strchr("-_", tag[n]) && strspn(tag, TAG_CHARACTERS) == strlen(tag);
+    if (!ok) strcpy(out, "und");
+    return ok;
 }
 
 void topic_of_item(const struct topic_place *place, const struct ninjs *item, char out[TOPIC_MAX])
 {
-    char service[TOPIC_SLUG_MAX + 1], language[9], tag[64], source[256], subject[TOPIC_MAX / 2];
+    char service[TOPIC_SLUG_MAX + 1], language[TOPIC_LANGUAGE_MAX + 1], tag[64], source[256],
+        subject[TOPIC_MAX / 2];
     text_of(place->service ? (struct json_slice){0} : item_source(item), source, sizeof source);
     const char *desk = place->service ? place->service : *source ? source : "general";
     topic_slug(desk, strlen(desk), service);
     bool says_language = item->member[NINJS_LANGUAGE].at != NULL;
     text_of(item->member[NINJS_LANGUAGE], tag, sizeof tag);
-    primary_language(says_language || !place->language ? tag : place->language, language);
+    (void)topic_language(says_language || !place->language ? tag : place->language, language);
     subject_of_item(item, place->subject, subject, sizeof subject);
     int urgency = item->member[NINJS_URGENCY].at || !place->urgency ? item_urgency(item)
                                                                     : place->urgency;
@@ -327,8 +330,8 @@ struct level {
 
 static void word_of(size_t level, const char *text, char out[TOPIC_MAX / 4])
 {
-    char slug[TOPIC_SLUG_MAX + 1], language[9];
-    if (level == LANGUAGE) primary_language(text, language);
+    char slug[TOPIC_SLUG_MAX + 1], language[TOPIC_LANGUAGE_MAX + 1];
+    if (level == LANGUAGE) (void)topic_language(text, language);
     else topic_slug(text, strlen(text), slug);
     if (level == SUBJECT) topic_subject(text, strlen(text), out, TOPIC_MAX / 4);
     else (void)snprintf(out, TOPIC_MAX / 4, "%s", level == LANGUAGE ? language : slug);
@@ -365,7 +368,7 @@ static bool level_fill(struct level *l, size_t which, const char *const *texts, 
         char word[TOPIC_MAX / 4];
         if (!*texts[i]) return news_fail(err, NEWS_ERR_USAGE, "a topic level must not be empty");
         word_of(which, texts[i], word);
-        if (which == LANGUAGE && strcmp(word, "und") == 0 && strcmp(texts[i], "und") != 0)
+        if (which == LANGUAGE && !topic_language(texts[i], word))
             return news_fail(err, NEWS_ERR_USAGE,
                              "\"%.60s\" is no language tag such as en or de-AT", texts[i]);
         level_add(l, which, word);

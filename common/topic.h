@@ -15,6 +15,7 @@
 #define TOPIC_ROOT         "news"
 #define TOPIC_MAX          512 /* bytes of one of our topics or filters, with its NUL */
 #define TOPIC_ROOT_MAX     64
+#define TOPIC_LANGUAGE_MAX 8
 #define TOPIC_SLUG_MAX     32
 #define TOPIC_SUBJECTS_MAX 4 /* levels of subject; narrower ones are left to the item */
 #define TOPIC_FILTERS_MAX  64
@@ -28,6 +29,9 @@ void topic_slug(const char *text, size_t len, char out[TOPIC_SLUG_MAX + 1]);
  * ".../mediatopic/15000000", "politics/elections") as topic levels below the Media Topics' top
  * level: "sport", "sport/football"; "general/..." for what belongs to none of them. */
 void topic_subject(const char *text, size_t len, char *out, size_t size);
+
+/* The primary subtag of a BCP 47 tag, in lower case; "und" and false when it is no such tag. */
+bool topic_language(const char *tag, char out[TOPIC_LANGUAGE_MAX + 1]);
 
 struct topic_place {
     const char *root;      /* NULL: TOPIC_ROOT */

@@ -395,7 +395,7 @@ static enum input_result decide(struct input *in, struct news_error *err)
         in->mode = MODE_DOCUMENT;
     } else {
         in->mode = MODE_OVER;
-        return refuse(in, 0, "is neither XML nor JSON: no feed, no items", err);
+        return refuse(in, 0, "holds neither a feed nor items", err);
     }
     if (*first != '<') { /* the encoding of XML is found from its very first bytes */
         in->line = line_of(in, first);

@@ -21,6 +21,25 @@ struct items {
     bool made_given;
 };
 
+/* What --title and its companions say, as far as it can be judged before there is an item. */
+static bool check_made(const struct settings *s, int file_count, struct news_error *err)
+{
+    const struct {
+        bool wrong;
+        const char *sentence;
+    } rules[] = {
+        {s->title && file_count, "--title makes an item; files do not go with it"},
+        {s->title && !*s->title, "--title must not be empty"},
+        {s->uri && !*s->uri, "--uri must not be empty"},
+        {!s->title && (s->body || s->link || s->uri || s->by || s->located),
+         "--body, --link, --uri, --by and --located describe the item of a --title"},
+        {s->link && !text_url_ok(s->link, strlen(s->link)), "--link is not an http or https URL"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].wrong) return news_fail(err, NEWS_ERR_USAGE, "%s", rules[i].sentence);
+    return true;
+}
+
 struct items *items_open(const struct settings *s, char *const *files, int file_count,
                          bool oldest_first, struct news_error *err)
 {
@@ -36,12 +55,9 @@ struct items *items_open(const struct settings *s, char *const *files, int file_
                          .file_count = file_count ? file_count : 1,
                          .now_ms = date_now_ms(),
                          .oldest_first = oldest_first};
-    if (s->title && file_count) {
-        news_fail(err, NEWS_ERR_USAGE, "--title makes an item; files do not go with it");
-        items_close(it);
-        return NULL;
-    }
-    return it;
+    if (check_made(s, file_count, err)) return it;
+    items_close(it);
+    return NULL;
 }
 
 void items_close(struct items *it)
@@ -61,10 +77,6 @@ static enum input_result made_item(struct items *it, struct ninjs *item, struct 
     struct draft d;
     if (it->made_given) return INPUT_END;
     it->made_given = true;
-    if (s->link && !text_url_ok(s->link, strlen(s->link))) {
-        news_fail(err, NEWS_ERR_USAGE, "--link: \"%.100s\" is not an http or https URL", s->link);
-        return INPUT_FAULT;
-    }
     uuid_random(urn);
     draft_init(&d);
     d.uri = s->uri ? s->uri : urn;
@@ -125,7 +137,11 @@ bool placing_init(struct placing *p, const struct settings *s, struct news_error
     const char *name = publisher_name(s, &url);
     topic_slug(name, strlen(name), p->publisher);
     if (!*p->publisher) return news_fail(err, NEWS_ERR_USAGE, "--publisher must not be empty");
+    char language[TOPIC_LANGUAGE_MAX + 1];
     if (!topic_root_ok(s->root, err)) return false;
+    if (s->language && !topic_language(s->language, language))
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "--lang: \"%.60s\" is no language tag such as en or de-AT", s->language);
     p->place = (struct topic_place){.root = s->root,
                                     .publisher = p->publisher,
                                     .service = s->service,

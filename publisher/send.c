@@ -280,7 +280,7 @@ static void turn(struct send *s)
     };
     if (poll(fds, 3, poll_timeout(s, &w, now)) < 0 && errno != EINTR) return;
     if (fds[1].revents) on_signal(s);
-    if (s->interrupted && !link_is_up(s->link)) s->down = true; /* nobody to bring it to */
+    if (s->interrupted && !link_was_up(s->link)) s->down = true; /* nobody to bring it to */
     if (fds[2].revents) fill_input(s);
     link_service(s->link, fds[0].revents);
     show_progress(s, now);

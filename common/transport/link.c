@@ -18,7 +18,8 @@
 
 /* Brokers before Mosquitto 2.1 close the loser's connection without a word. Who is cut short so
  * often, with nothing failing in between, and chose the id himself, is not alone. */
-#define CUTS_MOST 3
+#define CUTS_MOST    3
+#define CUT_SHORT_MS 5000
 
 struct place {
     struct transport_url url;
@@ -133,7 +134,7 @@ static bool second_takeover(struct link *l, int64_t now)
 /* The same as a second take-over, told by what it looks like. */
 static bool is_fought_over(struct link *l, bool was_up, int64_t now)
 {
-    bool cut = was_up && l->why.code == NEWS_ERR_UNREACHABLE && now - l->up_ms < TAKEOVER_WINDOW_MS;
+    bool cut = was_up && l->why.code == NEWS_ERR_UNREACHABLE && now - l->up_ms < CUT_SHORT_MS;
     l->cuts = cut ? l->cuts + 1 : 0;
     if (!l->id_given || l->cuts < CUTS_MOST) return false;
     news_fail(
