@@ -34,3 +34,12 @@ int news_exit_status(enum news_errc code)
     };
     return (unsigned)code < sizeof status / sizeof *status ? status[code] : EX_SOFTWARE;
 }
+
+int news_graver_status(int a, int b)
+{
+    static const int grave[] = {EX_NOPERM, EX_CONFIG,   EX_USAGE,    EX_UNAVAILABLE, EX_IOERR,
+                                EX_OSERR,  EX_SOFTWARE, EX_TEMPFAIL, EX_DATAERR};
+    for (size_t i = 0; i < sizeof grave / sizeof *grave; i++)
+        if (a == grave[i] || b == grave[i]) return grave[i];
+    return a != EX_OK ? a : b;
+}

@@ -35,4 +35,7 @@ __attribute__((format(printf, 3, 4))) bool news_fail(struct news_error *err, enu
 /* The exit status (sysexits.h) that tells the truth about code. */
 int news_exit_status(enum news_errc code);
 
+/* Of two exit statuses the one to end with: the graver of both, EX_OK below all. */
+int news_graver_status(int a, int b);
+
 #endif

@@ -46,7 +46,7 @@ static int answer(const struct program *p, const char *action)
         p->usage(stdout);
         options_help(p->options, stdout);
     }
-    if (!program_close_stdout(&err)) return failed(&err);
+    if (!program_flush_stdout(&err)) return failed(&err);
     return EX_OK;
 }
 
@@ -75,16 +75,22 @@ int program_start(const struct program *p, struct options *o, void *settings, in
     return action ? answer(p, action) : -1;
 }
 
-int program_signals(void)
+bool program_signals(int *fd, struct news_error *err)
 {
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct sigaction was;
+        /* Blocked, an ignored signal would come all the same. */
+        if (sigaction(ends[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+            sigaddset(&set, ends[i]);
+    }
     (void)signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return -1;
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (*fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+        return news_fail(err, NEWS_ERR_IO, "signalfd: %s", strerror(errno));
+    return true;
 }
 
 int program_signal_next(int fd)
@@ -99,7 +105,7 @@ bool program_stdout_ok(struct news_error *err)
     return news_fail(err, NEWS_ERR_IO, "standard output: %s", strerror(EBADF));
 }
 
-bool program_close_stdout(struct news_error *err)
+bool program_flush_stdout(struct news_error *err)
 {
     bool bad = fflush(stdout) != 0 || ferror(stdout) != 0;
     if (!bad || errno == EPIPE) return true;

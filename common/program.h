@@ -19,16 +19,16 @@ struct program {
 int program_start(const struct program *p, struct options *o, void *settings, int argc, char **argv,
                   int *operand_count);
 
-/* Blocks SIGINT, SIGTERM and SIGHUP, ignores SIGPIPE, and returns a signalfd for the first three;
- * -1 when the system refuses. */
-int program_signals(void);
+/* Ignores SIGPIPE, and gives a signalfd for SIGINT, SIGTERM and SIGHUP, those of them that were not
+ * ignored already (nohup, a script's background job), which are blocked from then on. */
+bool program_signals(int *fd, struct news_error *err);
 /* The next signal that came, 0 when there is none. */
 int program_signal_next(int fd);
 
 /* False: standard output is closed, or not for writing. */
 bool program_stdout_ok(struct news_error *err);
-/* Flushes and closes standard output. False when something could not be written (not when the
- * reader of a pipe has gone): err names the reason. */
-bool program_close_stdout(struct news_error *err);
+/* Writes out what is buffered of standard output. False when something could not be written (not
+ * when the reader of a pipe has gone): err names the reason. */
+bool program_flush_stdout(struct news_error *err);
 
 #endif

@@ -1,6 +1,7 @@
 #include "publisher/convert.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -20,8 +21,7 @@ struct work {
 
 static void fault(struct work *w, const struct news_error *err)
 {
-    int status = news_exit_status(err->code);
-    if (w->status == EX_OK || status == EX_IOERR) w->status = status;
+    w->status = news_graver_status(w->status, news_exit_status(err->code));
 }
 
 /* False: nobody reads any more, or the disk is full. */
@@ -32,6 +32,9 @@ static bool flush(struct work *w)
         ssize_t n = write(STDOUT_FILENO, w->out.data + done, w->out.len - done);
         if (n > 0) {
             done += (size_t)n;
+        } else if (n < 0 && errno == EAGAIN) { /* somebody else made it non-blocking */
+            struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+            (void)poll(&p, 1, -1);
         } else if (n < 0 && errno == EPIPE) {
             return false; /* the reader has enough */
         } else if (n < 0 && errno != EINTR) {
@@ -85,7 +88,14 @@ static bool convert_one(struct work *w, enum input_result r, const struct ninjs 
         if (r == INPUT_FAULT) fault(w, err);
         return true;
     }
+    size_t start = w->out.len;
     item_write(item, &w->placing.defaults, NULL, &w->out);
+    if (w->out.len - start > NINJS_BYTES_MAX) {
+        buf_truncate(&w->out, start);
+        log_error("an item is larger than 4 MiB once it is complete");
+        w->status = news_graver_status(w->status, EX_DATAERR);
+        return true;
+    }
     buf_putc(&w->out, '\n');
     if (!buf_ok(&w->out)) {
         log_error("out of memory");

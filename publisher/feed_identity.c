@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/ninjs.h"
 #include "common/uuid.h"
 #include "publisher/feed_uri.h"
 
@@ -66,7 +67,9 @@ static const char *name_of(struct feed_build *b, size_t i, enum naming naming)
     const char *uri = NULL;
     if (naming == BY_GUID && d->guid)
         uri = feed_uri_absolute(b->feed->memory, d->guid, strlen(d->guid));
+    if (uri && strlen(uri) > NINJS_URI_MAX) uri = NULL;
     if (!uri && naming != BY_ALL) uri = d->link;
+    if (uri && strlen(uri) > NINJS_URI_MAX) uri = NULL;
     return uri ? uri : name_based(b, i, naming);
 }
 

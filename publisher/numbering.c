@@ -102,3 +102,9 @@ bool numbering_next(struct numbering *n, const char *topic, char out[NUMBER_SIZE
     (void)snprintf(out, NUMBER_SIZE, "%s%llu", n->prefix, (unsigned long long)++s->seq);
     return true;
 }
+
+void numbering_return(struct numbering *n, const char *topic)
+{
+    struct stream *s = place(n->table, n->size, topic, hash_of(topic));
+    if (s->topic && s->seq > 0) s->seq--;
+}

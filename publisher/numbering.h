@@ -21,5 +21,7 @@ void numbering_free(struct numbering *n); /* NULL is fine */
 
 /* Draws the next number of the topic's stream. False: out of memory. */
 bool numbering_next(struct numbering *n, const char *topic, char out[NUMBER_SIZE]);
+/* Gives the topic's last number back: its item is not going to be sent. */
+void numbering_return(struct numbering *n, const char *topic);
 
 #endif

@@ -101,6 +101,12 @@ void outbox_done(struct outbox *box, struct outbox_message *m)
     if (box->unsent < box->first) box->unsent = box->first;
 }
 
+void outbox_again(struct outbox *box, struct outbox_message *m)
+{
+    m->state = OUTBOX_WAITING;
+    if (m->token < box->unsent) box->unsent = m->token;
+}
+
 void outbox_rewind(struct outbox *box)
 {
     for (uint64_t token = box->first; token < box->next; token++)

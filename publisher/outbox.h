@@ -39,6 +39,8 @@ void outbox_sent(struct outbox *box, struct outbox_message *m);
 /* The message with that token, to be looked at before outbox_done(). NULL: unknown. */
 struct outbox_message *outbox_find(struct outbox *box, uint64_t token);
 void outbox_done(struct outbox *box, struct outbox_message *m);
+/* The carrier may take it later: it waits again, in its place. */
+void outbox_again(struct outbox *box, struct outbox_message *m);
 /* The connection is lost: everything sent waits again. */
 void outbox_rewind(struct outbox *box);
 

@@ -15,6 +15,7 @@
 
 enum {
     REFUSALS_TOLD = 10, /* one by one; the rest are counted */
+    HOLD_MS = 1000,     /* after a "not now" of the broker */
     PROGRESS_AFTER_MS = 1000,
     PROGRESS_EVERY_MS = 200,
 };
@@ -38,27 +39,20 @@ struct send {
     uint64_t taken;  /* items since rate_start_ms */
     int64_t rate_start_ms;
     int64_t progress_ms; /* when something last moved */
+    int64_t hold_until_ms;
     int64_t started_ms, told_ms;
+    bool shows_progress; /* standard error is a terminal */
     bool told;
 
-    size_t published, refused_input, refused, too_large;
+    size_t published, refused_input, refused;
     int status;
 };
 
 /* ---- what goes wrong ---- */
 
-/* The gravest wins: a denial is said before an outage, that before bad input. */
 static void fail_with(struct send *s, int status)
 {
-    static const int grave[] = {EX_NOPERM, EX_CONFIG, EX_USAGE,  EX_UNAVAILABLE,
-                                EX_IOERR,  EX_OSERR,  EX_DATAERR};
-    for (size_t i = 0; i < sizeof grave / sizeof *grave; i++) {
-        if (s->status == grave[i]) return;
-        if (status == grave[i]) {
-            s->status = status;
-            return;
-        }
-    }
+    s->status = news_graver_status(s->status, status);
 }
 
 static void progress_clear(struct send *s)
@@ -75,11 +69,12 @@ static void refuse_input(struct send *s, const struct news_error *err)
     fail_with(s, news_exit_status(err->code));
 }
 
-static void refuse_message(struct send *s, const struct outbox_message *m,
-                           const struct news_error *why)
+/* why names the topic, or topic is not NULL. */
+static void refuse_message(struct send *s, const char *topic, const struct news_error *why)
 {
     progress_clear(s);
-    if (s->refused++ < REFUSALS_TOLD) log_error("%s: %s", m->topic, why->message);
+    if (s->refused++ < REFUSALS_TOLD)
+        log_error("%s%s%s", topic ? topic : "", topic ? ": " : "", why->message);
     fail_with(s, news_exit_status(why->code));
 }
 
@@ -99,14 +94,32 @@ static bool is_due(const struct ninjs *item, int64_t now_ms, struct news_error *
                      (int)(uri.len < 120 ? uri.len : 120), uri.at, until);
 }
 
+/* The carrier's limit and our own, judged before the number is final: a hole in the numbers means a
+ * loss, and what is too large was never sent. */
+static bool fits(const struct send *s, const char *topic, const struct buf *payload,
+                 struct news_error *err)
+{
+    const struct message m = {.topic = topic,
+                              .payload = payload->data,
+                              .payload_len = payload->len,
+                              .qos = (int)s->settings->dial.qos};
+    if (payload->len <= NINJS_BYTES_MAX) return link_admit(s->link, &m, err);
+    return news_fail(err, NEWS_ERR_TOO_LARGE,
+                     "%s: the item has %zu bytes once it is complete, more than 4 MiB", topic,
+                     payload->len);
+}
+
 static bool enqueue(struct send *s, const struct ninjs *item, struct news_error *err)
 {
     char topic[TOPIC_MAX], number[NUMBER_SIZE];
+    struct buf *payload = outbox_payload(s->outbox);
     topic_of_item(&s->placing.place, item, topic);
     if (!numbering_next(s->numbering, topic, number))
         return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
-    item_write(item, &s->placing.defaults, number, outbox_payload(s->outbox));
-    return outbox_add(s->outbox, topic, err);
+    item_write(item, &s->placing.defaults, number, payload);
+    if (fits(s, topic, payload, err)) return outbox_add(s->outbox, topic, err);
+    numbering_return(s->numbering, topic);
+    return false;
 }
 
 /* --rate: when the next item may be taken. */
@@ -126,7 +139,8 @@ static void count_taken(struct send *s, int64_t now)
 
 static bool may_take(const struct send *s, int64_t now)
 {
-    return !s->input_over && !s->wants_input && now >= item_due_ms(s) && outbox_room(s->outbox);
+    return !s->input_over && !s->wants_input && now >= item_due_ms(s) && outbox_room(s->outbox) &&
+           link_was_up(s->link); /* only then are its limits known */
 }
 
 static void take_one(struct send *s, int64_t now)
@@ -140,8 +154,9 @@ static void take_one(struct send *s, int64_t now)
             break;
         }
         if (!enqueue(s, &item, &err)) {
-            refuse_input(s, &err);
-            s->input_over = true;
+            refuse_message(s, NULL, &err);
+            s->input_over = err.code == NEWS_ERR_MEMORY;
+            break;
         }
         if (s->settings->rate > 0) count_taken(s, now);
         s->progress_ms = now;
@@ -165,6 +180,7 @@ static void fill_input(struct send *s)
 static void push(struct send *s)
 {
     struct outbox_message *m;
+    if (date_mono_ms() < s->hold_until_ms) return;
     while ((m = outbox_next(s->outbox))) {
         struct message message = {.topic = m->topic,
                                   .payload = m->payload.data,
@@ -175,7 +191,7 @@ static void push(struct send *s)
         case TRANSPORT_TAKEN: outbox_sent(s->outbox, m); break;
         case TRANSPORT_FULL: return;
         case TRANSPORT_REFUSED:
-            refuse_message(s, m, &why);
+            refuse_message(s, NULL, &why);
             outbox_done(s->outbox, m);
             break;
         }
@@ -187,7 +203,13 @@ static void on_published(void *user, uint64_t token, const struct news_error *re
     struct send *s = user;
     struct outbox_message *m = outbox_find(s->outbox, token);
     if (!m) return;
-    if (refused) refuse_message(s, m, refused);
+    if (refused && refused->code == NEWS_ERR_PENDING) { /* a quota, a busy broker: it may pass */
+        if (s->hold_until_ms == 0) log_error("%s: %s; trying again", m->topic, refused->message);
+        s->hold_until_ms = date_mono_ms() + HOLD_MS;
+        outbox_again(s->outbox, m);
+        return;
+    }
+    if (refused) refuse_message(s, m->topic, refused);
     else s->published++;
     outbox_done(s->outbox, m);
     s->progress_ms = date_mono_ms();
@@ -234,8 +256,8 @@ static void on_signal(struct send *s)
 
 static void show_progress(struct send *s, int64_t now)
 {
-    if (s->settings->dial.verbose || now - s->started_ms < PROGRESS_AFTER_MS ||
-        now - s->told_ms < PROGRESS_EVERY_MS || !isatty(STDERR_FILENO))
+    if (!s->shows_progress || now - s->started_ms < PROGRESS_AFTER_MS ||
+        now - s->told_ms < PROGRESS_EVERY_MS)
         return;
     s->told = true;
     s->told_ms = now;
@@ -252,7 +274,8 @@ static bool is_stuck(const struct send *s, int64_t now)
 
 static int poll_timeout(const struct send *s, const struct transport_wait *w, int64_t now)
 {
-    int64_t until = w->deadline_mono_ms, most = now + PROGRESS_EVERY_MS;
+    bool waits = outbox_count(s->outbox) > 0; /* for an answer: a deadline and a hold may pass */
+    int64_t until = w->deadline_mono_ms, most = now + (waits ? PROGRESS_EVERY_MS : 60000);
     if (may_take(s, now)) return 0;
     if (until > most) until = most;
     if (!s->input_over && !s->wants_input && outbox_room(s->outbox) && item_due_ms(s) < until)
@@ -278,7 +301,13 @@ static void turn(struct send *s)
         {.fd = s->signal_fd, .events = POLLIN},
         {.fd = read_input ? items_fd(s->items) : -1, .events = POLLIN},
     };
-    if (poll(fds, 3, poll_timeout(s, &w, now)) < 0 && errno != EINTR) return;
+    if (poll(fds, 3, poll_timeout(s, &w, now)) < 0) {
+        if (errno == EINTR) return;
+        log_error("poll: %s", strerror(errno));
+        fail_with(s, EX_OSERR);
+        s->down = true;
+        return;
+    }
     if (fds[1].revents) on_signal(s);
     if (s->interrupted && !link_was_up(s->link)) s->down = true; /* nobody to bring it to */
     if (fds[2].revents) fill_input(s);
@@ -296,6 +325,7 @@ static void summary(struct send *s)
     size_t left = outbox_count(s->outbox);
     progress_clear(s);
     if (s->refused > REFUSALS_TOLD) log_error("%zu more were refused", s->refused - REFUSALS_TOLD);
+    if (!link_was_up(s->link)) log_error("nothing was published");
     if (left > 0) {
         log_error("not acknowledged, and there is no journal to keep them: %zu", left);
         fail_with(s, EX_UNAVAILABLE);
@@ -309,13 +339,14 @@ static int send_over_link(struct send *s)
     struct link_events events = {.user = s, .on_state = on_state, .on_published = on_published};
     struct news_error err = {0};
     s->outbox = outbox_new((size_t)s->settings->dial.window, &err);
-    if (s->outbox) s->link = dial_open(&s->settings->dial, &events, &err);
+    if (s->outbox && program_signals(&s->signal_fd, &err))
+        s->link = dial_open(&s->settings->dial, &events, &err);
     if (!s->link) {
         log_error("%s", err.message);
         return news_exit_status(err.code);
     }
     s->started_ms = s->progress_ms = s->rate_start_ms = date_mono_ms();
-    s->signal_fd = program_signals();
+    s->shows_progress = !s->settings->dial.verbose && isatty(STDERR_FILENO);
     while (!s->down)
         turn(s);
     summary(s);
@@ -347,12 +378,13 @@ static int dry_run(struct send *s)
     enum input_result r;
     while ((r = items_next(s->items, &item, &err)) != INPUT_END) {
         if (r == INPUT_MORE && items_fill(s->items, &err)) continue;
+        if (r == INPUT_ITEM && !is_due(&item, date_now_ms(), &err)) r = INPUT_FAULT;
         if (r == INPUT_ITEM && !print_one(s, &item, &line)) break;
         if (r == INPUT_NOTE) log_error("%s", err.message);
         if (r == INPUT_FAULT || r == INPUT_MORE) refuse_input(s, &err);
     }
     buf_deinit(&line);
-    if (!program_close_stdout(&err)) {
+    if (!program_flush_stdout(&err)) {
         log_error("%s", err.message);
         return EX_IOERR;
     }

@@ -1,7 +1,9 @@
 /* subscriber/output.h - standard output that never blocks the loop.
  *
  * What a slow reader has not taken waits in memory; output_full() tells when no more should be
- * added, so that the loop stops reading from the carrier meanwhile but keeps the connection. */
+ * added, so that the loop stops reading from the carrier meanwhile. If that lasts longer than the
+ * carrier's patience (MQTT: keep alive), the connection ends, and without a store what came meanwhile
+ * is lost: the loop says so. */
 #ifndef SUBSCRIBER_OUTPUT_H
 #define SUBSCRIBER_OUTPUT_H
 

@@ -78,6 +78,8 @@ static void on_message(void *user, const struct message *m)
     }
     view_put(r->view, &a, &r->screen, &r->output.waiting);
     if (++r->shown == r->settings->count) r->over = true;
+    /* What is read from now on would be acknowledged without being shown, or kept without bound. */
+    if (r->over || output_full(&r->output)) link_set_reading(r->link, false);
 }
 
 static bool flush(struct receive *r)
@@ -115,6 +117,8 @@ static void on_state(void *user, enum transport_state state, const struct transp
         break;
     case TRANSPORT_CONNECTING:
         if (why && !r->lost) log_error("%s; trying again", why->message);
+        if (!r->lost && output_full(&r->output))
+            log_error("standard output was not read for too long: items may be missing");
         if (why && r->lost) log_note("%s; trying again in %d ms", why->message, wait_ms);
         r->lost = true;
         break;
@@ -136,6 +140,8 @@ static void on_subscribed(void *user, const char *filter, const struct news_erro
         return;
     }
     log_error("%s", refused->message);
+    if (refused->code == NEWS_ERR_PENDING)
+        return; /* a busy broker; the next connection asks again */
     r->status = news_exit_status(refused->code);
     r->over = true;
 }
@@ -234,12 +240,18 @@ static void turn(struct receive *r)
         {.fd = r->signal_fd, .events = POLLIN},
         {.fd = STDOUT_FILENO, .events = pending ? POLLOUT : 0}, /* POLLERR: the reader has gone */
     };
-    if (poll(fds, 3, poll_timeout(r, &w)) < 0 && errno != EINTR) return;
+    if (poll(fds, 3, poll_timeout(r, &w)) < 0) {
+        if (errno == EINTR) return;
+        log_error("poll: %s", strerror(errno));
+        r->status = EX_OSERR;
+        r->over = r->closed = true;
+        return;
+    }
     look_at_screen(r);
     if (fds[1].revents) on_signal(r);
     if (fds[2].revents & (POLLERR | POLLHUP)) r->output.gone = r->over = true;
     if (fds[2].revents) flush(r);
-    link_set_reading(r->link, !output_full(&r->output));
+    link_set_reading(r->link, !r->over && !output_full(&r->output));
     link_service(r->link, fds[0].revents);
     check_clock(r);
 }
@@ -250,7 +262,9 @@ static void write_rest(struct receive *r)
     while (flush(r) && r->status < 128 && output_pending(&r->output) && !r->output.gone) {
         struct pollfd fds[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
                                {.fd = r->signal_fd, .events = POLLIN}};
-        if (poll(fds, 2, -1) > 0 && fds[1].revents && program_signal_next(r->signal_fd)) return;
+        if (poll(fds, 2, -1) <= 0 || !fds[1].revents) continue;
+        int signal_number = program_signal_next(r->signal_fd);
+        if (signal_number) r->status = 128 + signal_number; /* cut short */
     }
 }
 
@@ -273,7 +287,7 @@ static bool start(struct receive *r, struct dial_settings *dial, struct news_err
     r->screen.colour = r->screen.terminal && !(no_colour && *no_colour);
     r->stop_mono_ms = r->settings->for_ms ? date_mono_ms() + r->settings->for_ms : INT64_MAX;
     r->close_mono_ms = INT64_MAX;
-    r->signal_fd = program_signals();
+    if (!program_signals(&r->signal_fd, err)) return false;
     r->link = dial_open(dial, &events, err);
     return r->link && subscribe(r, err);
 }

@@ -14,6 +14,7 @@ enum {
     MARK_COLUMNS = 4,
     NARROW = 72, /* a screen below that many columns */
     HEADLINE_LEAST = 16,
+    HEADLINE_MOST = 2000, /* columns in all: one item must not fill the screen for minutes */
 };
 
 /* Urgency and fate of an item: what stands before the headline, and its colour. */
@@ -173,7 +174,10 @@ void view_text_put(struct text_row *row, const struct arrival *a, const struct v
     buf_printf(out, "  %s%-*s ", colour, MARK_COLUMNS, marks[mark].text);
     buf_clear(&row->field);
     field_clean(field_find("headline", 8), a, &row->field);
-    put_wrapped(out, row->field.data ? row->field.data : "", row->field.len, indent, room, screen);
+    buf_clear(&row->line);
+    text_cell(&row->line, row->field.data ? row->field.data : "", row->field.len, HEADLINE_MOST,
+              false);
+    put_wrapped(out, row->line.data ? row->line.data : "", row->line.len, indent, room, screen);
     if (*colour) buf_puts(out, plain);
     buf_putc(out, '\n');
     put_details(row, a, indent, room, screen, out);

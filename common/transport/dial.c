@@ -1,5 +1,6 @@
 #include "common/transport/dial.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -23,15 +24,19 @@ static bool read_first_line(const char *path, char *out, size_t size, struct new
         return news_fail(err, NEWS_ERR_CONFIG,
                          "%s: others may read this password file; run: chmod 600 %s", path, path);
     out[n] = '\0';
+    if ((size_t)n == size - 1 && !strchr(out, '\n'))
+        return news_fail(err, NEWS_ERR_CONFIG, "%s: the password is too long", path);
     out[strcspn(out, "\r\n")] = '\0';
     if (*out) return true;
     return news_fail(err, NEWS_ERR_CONFIG, "%s: the first line holds no password", path);
 }
 
+/* A name that merely starts with "127." is somebody's host. */
 static bool is_loopback(const char *host)
 {
-    return strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
-           strcmp(host, "::1") == 0;
+    struct in_addr v4;
+    if (inet_pton(AF_INET, host, &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
 }
 
 static size_t broker_count(const struct dial_settings *s)
@@ -87,7 +92,7 @@ struct link *dial_open(const struct dial_settings *s, const struct link_events *
                       .keep_session = s->session,
                       .mqtt_version = (int)s->mqtt_version,
                       .nagle = s->nagle},
-        .give_up_ms = (int)s->connect_timeout_ms,
+        .give_up_ms = s->connect_timeout_ms,
     };
     return link_open(urls, count, &options, events, err);
 }

@@ -324,9 +324,9 @@ enum transport_answer link_publish(struct link *l, const struct message *m, uint
     return transport_publish(l->transport, m, token, err);
 }
 
-size_t link_payload_max(const struct link *l, const char *topic, int qos)
+bool link_admit(const struct link *l, const struct message *m, struct news_error *err)
 {
-    return link_is_up(l) ? transport_payload_max(l->transport, topic, qos) : SIZE_MAX;
+    return !link_is_up(l) || transport_admit(l->transport, m, err);
 }
 
 void link_set_reading(struct link *l, bool on)

@@ -21,7 +21,7 @@ struct link_options {
     struct transport_options transport;
     /* How long the first connection may take in all before the link gives up with
      * NEWS_ERR_UNREACHABLE; 0: never. A link that was up once never gives up for this. */
-    int give_up_ms;
+    int64_t give_up_ms;
     unsigned seed; /* of the jitter; 0: random */
 };
 
@@ -45,7 +45,8 @@ struct link *link_open(const char *const *urls, size_t url_count, const struct l
 bool link_subscribe(struct link *l, const char *filter, int qos, struct news_error *err);
 enum transport_answer link_publish(struct link *l, const struct message *m, uint64_t token,
                                    struct news_error *err); /* FULL while not up */
-size_t link_payload_max(const struct link *l, const char *topic, int qos);
+/* As transport_admit(); true while not up: nobody knows. */
+bool link_admit(const struct link *l, const struct message *m, struct news_error *err);
 void link_set_reading(struct link *l, bool on);
 bool link_is_up(const struct link *l);
 bool link_was_up(const struct link *l); /* at least once */

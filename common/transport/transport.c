@@ -376,6 +376,11 @@ size_t transport_payload_max(const struct transport *t, const char *topic, int q
     return t->ops->payload_max(t, topic, qos);
 }
 
+bool transport_admit(const struct transport *t, const struct message *m, struct news_error *err)
+{
+    return t->ops->admit(t, m, err);
+}
+
 void transport_set_reading(struct transport *t, bool on)
 {
     t->ops->set_reading(t, on);

@@ -107,6 +107,8 @@ struct transport_ops {
                                      struct news_error *err);
     /* The largest payload this topic can carry at that QoS; SIZE_MAX where there is no limit. */
     size_t (*payload_max)(const struct transport *t, const char *topic, int qos);
+    /* Can m be sent here at all? False: err says why and names the limit. */
+    bool (*admit)(const struct transport *t, const struct message *m, struct news_error *err);
     void (*set_reading)(struct transport *t, bool on);
     struct transport_wait (*wait)(const struct transport *t);
     void (*service)(struct transport *t, short revents);
@@ -132,6 +134,8 @@ bool transport_subscribe(struct transport *t, const char *filter, int qos, struc
 enum transport_answer transport_publish(struct transport *t, const struct message *m,
                                         uint64_t token, struct news_error *err);
 size_t transport_payload_max(const struct transport *t, const char *topic, int qos);
+/* What transport_publish() would refuse is refused here, without sending anything. */
+bool transport_admit(const struct transport *t, const struct message *m, struct news_error *err);
 /* Off: no more messages are read until it is on again, so that the carrier holds them back.
  * Acknowledgements of our own publications may wait with them, and so does the carrier's sign of
  * life: off for longer than keepalive_s may end the connection. On at first. */

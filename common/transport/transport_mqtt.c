@@ -31,6 +31,8 @@
 
 /* Messages handed over before on_batch() is asked and acknowledgements leave. */
 #define BATCH_MAX 200
+/* Packets read in one turn, of any kind. */
+#define READS_MAX (8 * BATCH_MAX)
 /* Pitfall 18: loop_misc() wants to run each second. */
 #define MISC_PERIOD_MS 1000
 /* How long a goodbye may take: what was published, DISCONNECT, and the broker's FIN. */
@@ -369,7 +371,9 @@ static int read_packets(struct mqtt *q)
 {
     int error_number = 0;
     bool drained = false;
-    while (!drained && may_read(q)) {
+    /* Bounded, whatever the packets are: a peer that never stops must not keep us from the clock,
+     * from signals or from anything else in the loop. */
+    for (unsigned calls = 0; !drained && calls < READS_MAX && may_read(q); calls++) {
         unsigned before = q->progress;
         errno = 0;
         note_status(q, mosquitto_loop_read(q->handle, 1));
@@ -614,6 +618,11 @@ static size_t mqtt_payload_max_of(const struct transport *t, const char *topic, 
     return mqtt_payload_max(&((const struct mqtt *)t)->limits, strlen(topic), qos);
 }
 
+static bool mqtt_admit(const struct transport *t, const struct message *m, struct news_error *err)
+{
+    return mqtt_limits_admit(&((const struct mqtt *)t)->limits, m, err);
+}
+
 static void mqtt_set_reading(struct transport *t, bool on)
 {
     mqtt_of(t)->reading = on;
@@ -679,6 +688,7 @@ const struct transport_ops transport_mqtt_ops = {
     .subscribe = mqtt_subscribe,
     .publish = mqtt_publish,
     .payload_max = mqtt_payload_max_of,
+    .admit = mqtt_admit,
     .set_reading = mqtt_set_reading,
     .wait = mqtt_wait,
     .service = mqtt_service,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/ninjs.h"
 #include "publisher/charset.h"
 #include "publisher/feed.h"
 
@@ -56,6 +57,21 @@ static void check_draft(const struct draft *d)
     }
 }
 
+/* newspub publishes what draft_write() makes without checking it again. */
+static void check_written(const struct draft *d)
+{
+    struct buf out = {0};
+    struct ninjs item, noted;
+    struct ninjs_fault fault;
+    PROMISE(draft_write(d, 0, &out, NULL));
+    if (out.len <= NINJS_BYTES_MAX) {
+        PROMISE(ninjs_check(out.data, out.len, &item, &fault) && item.flags == 0);
+        ninjs_note(out.data, out.len, &noted);
+        PROMISE(memcmp(&item, &noted, sizeof item) == 0);
+    }
+    buf_deinit(&out);
+}
+
 static void check_feed(struct feed *f)
 {
     if (!f) return;
@@ -63,6 +79,7 @@ static void check_feed(struct feed *f)
     check_text(f->title, true);
     for (size_t i = 0; i < f->item_count; i++) {
         check_draft(&f->items[i]);
+        check_written(&f->items[i]);
         /* neighbours in the document are never the same item */
         PROMISE(i == 0 || strcmp(f->items[i].uri, f->items[i - 1].uri) != 0);
     }

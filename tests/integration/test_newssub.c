@@ -992,7 +992,10 @@ static void terminal_open(struct terminal *t, struct scene *s, unsigned short co
 {
     struct termios raw;
     *t = (struct terminal){0};
-    assert_int_equal(openpty(&t->master, &t->slave, t->path, NULL, NULL), 0);
+    if (openpty(&t->master, &t->slave, t->path, NULL, NULL) != 0) {
+        print_message("SKIP: no pseudo-terminals here (is /dev/pts mounted?)\n");
+        skip();
+    }
     (void)fcntl(t->master, F_SETFD, FD_CLOEXEC); /* or the program keeps its terminal alive */
     (void)fcntl(t->slave, F_SETFD, FD_CLOEXEC);
     assert_int_equal(tcgetattr(t->slave, &raw), 0);

@@ -268,7 +268,10 @@ static void a_terminal_that_was_stopped_does_not_block_the_loop(void **state)
     (void)state;
     for (int i = 0; i < 8; i++) { /* how much a terminal takes depends on the kernel's mood */
         int master, terminal;
-        assert_int_equal(openpty(&master, &terminal, NULL, NULL, NULL), 0);
+        if (openpty(&master, &terminal, NULL, NULL, NULL) != 0) {
+            print_message("SKIP: no pseudo-terminals here (is /dev/pts mounted?)\n");
+            skip();
+        }
         bool returned = returns_without_a_reader(terminal);
         (void)close(master);
         (void)close(terminal);
