@@ -331,6 +331,23 @@ const char *options_peek(const struct option *table, int argc, char **argv, cons
     return value;
 }
 
+const char *options_peek_action(const struct option *table, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const char *text = argv[i];
+        bool is_long = strncmp(text, "--", 2) == 0;
+        if (text[0] != '-' || !text[1]) continue;
+        for (const char *letter = text + 1; *letter; letter++) {
+            const struct option *row = is_long ? option_find(table, text + 2, strlen(text + 2))
+                                               : option_of_letter(table, *letter);
+            if (row && row->type == OPTION_ACTION) return row->name;
+            if (is_long || (row && takes_value(row))) break;
+        }
+        if (takes_next(table, text)) i++;
+    }
+    return NULL;
+}
+
 bool options_check_command(const struct options *o, unsigned command, const char *command_name,
                            struct news_error *err)
 {

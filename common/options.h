@@ -78,6 +78,9 @@ bool options_parse(struct options *o, int argc, char **argv, int *operand_count,
 /* The value a later pass will see for --config: looked up in argv before anything is loaded. */
 const char *options_peek(const struct option *table, int argc, char **argv, const char *name);
 
+/* The first OPTION_ACTION in argv, so that --help answers whatever else is wrong; NULL: none. */
+const char *options_peek_action(const struct option *table, int argc, char **argv);
+
 /* Refuses options set on the command line that command (one bit) does not know. */
 bool options_check_command(const struct options *o, unsigned command, const char *command_name,
                            struct news_error *err);

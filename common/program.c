@@ -64,11 +64,9 @@ int program_start(const struct program *p, struct options *o, void *settings, in
     const char *action = NULL;
     take_standard_descriptors();
     log_init(p->name, false);
-    /* --help answers even when a configuration file is broken: the first pass only looks. */
     if (!options_init(o, p->name, p->options, settings, &err)) return failed(&err);
-    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "--version") == 0)
-            return answer(p, argv[i] + 2);
+    action = options_peek_action(p->options, argc, argv);
+    if (action) return answer(p, action);
     if (!load(p, o, argc, argv, &err) || !read_environment(p, o, &err) ||
         !options_parse(o, argc, argv, operand_count, &action, &err))
         return failed(&err);

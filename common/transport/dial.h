@@ -32,7 +32,8 @@ struct dial_settings {
     {.name = "id", .type = OPTION_TEXT, .argument = "ID", .at = offsetof(settings, member.id),     \
      .help = "client id (default: made up)"},                                                      \
     {.name = "qos", .type = OPTION_NUMBER, .argument = "0|1", .fallback = "1", .most = 1,          \
-     .at = offsetof(settings, member.qos), .help = "MQTT quality of service"},                     \
+     .at = offsetof(settings, member.qos),                                                         \
+     .help = "MQTT quality of service; with 0 an item counts as sent once it is written"},         \
     {.name = "connect-timeout", .type = OPTION_TIME, .argument = "TIME", .fallback = "10s",        \
      .at = offsetof(settings, member.connect_timeout_ms),                                          \
      .help = "give up when nothing could be reached for so long at the start; 0: never"},          \
