@@ -145,13 +145,19 @@ static const struct word {
     {"\xe7\xbb\x8f\xe6\xb5\x8e", "economy"},                         /* 经济 */
 };
 
-const char *mediatopic_of_code(const char *text, size_t len)
+const char *mediatopic_code(const char *text, size_t len)
 {
     if (len < 8) return NULL;
     const char *code = text + len - 8; /* the identifier ends with it */
     for (size_t i = 0; i < 8; i++)
         if (code[i] < '0' || code[i] > '9') return NULL;
-    if (len > 8 && code[-1] != '/' && code[-1] != ':') return NULL;
+    return len == 8 || code[-1] == '/' || code[-1] == ':' ? code : NULL;
+}
+
+const char *mediatopic_of_code(const char *text, size_t len)
+{
+    const char *code = mediatopic_code(text, len);
+    if (!code) return NULL;
     size_t top = (size_t)(code[0] - '0') * 10 + (size_t)(code[1] - '0');
     return top >= 1 && top <= sizeof tops / sizeof *tops ? tops[top - 1] : NULL;
 }

@@ -12,6 +12,9 @@
  * "subj:15054000" or the eight digits alone. NULL: none of them. */
 const char *mediatopic_of_code(const char *text, size_t len);
 
+/* Is text such an identifier, of whatever level? Its eight digits, else NULL. */
+const char *mediatopic_code(const char *text, size_t len);
+
 /* The subject path that a word leads to ("deportes": "sport", "football": "sport/football").
  * key: the word in lower case without marks, other characters as single dashes. NULL: unknown. */
 const char *mediatopic_of_word(const char *key);

@@ -119,7 +119,8 @@ static bool set_list(struct options *o, const struct option *row, const char *va
         size_t n = strcspn(at, ",");
         const char *one = at[n] ? arena_strndup(o->memory, at, n) : at;
         if (!one) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
-        if (n > 0 && !list_add(row, one, field, err)) return false;
+        if (n == 0) return bad_value(row, value, "a list of names: one of them is empty", err);
+        if (!list_add(row, one, field, err)) return false;
         at += n;
         if (!*at) return true;
     }

@@ -109,11 +109,15 @@ static size_t segment(const char *text, size_t len)
 
 void topic_subject(const char *text, size_t len, char *out, size_t size)
 {
-    const char *end = text + len;
-    const char *known = mediatopic_of_code(text, len);
+    const char *known = mediatopic_of_code(text, len), *code = mediatopic_code(text, len);
+    if (!known && code &&
+        memchr(text, ':', len)) { /* of a lower level: the same however it is written */
+        text = code;
+        len = 8;
+    }
     size_t first = known ? len : segment(text, len);
     if (!known) known = known_subject(text, first);
-    const char *at = known ? text + first : text;
+    const char *end = text + len, *at = known ? text + first : text;
     (void)snprintf(out, size, "%s", known ? known : "general");
     while (at < end && levels_of(out) < TOPIC_SUBJECTS_MAX) {
         size_t n = segment(at, (size_t)(end - at));

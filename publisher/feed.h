@@ -34,7 +34,9 @@ struct feed {
     char fault[160];
     struct draft *items; /* in document order; every one has a uri */
     size_t item_count;
-    size_t skipped;       /* items with nothing to show or to know them by */
+    size_t skipped;       /* items with nothing to read or to open */
+    size_t left_out;      /* items beyond FEED_ITEMS_MAX */
+    size_t bad_dates;     /* items with a date, and none that could be read */
     unsigned ttl_minutes; /* the feed's own wish how seldom to ask; 0 none */
     struct arena *memory; /* owns every string above */
 };

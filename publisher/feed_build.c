@@ -203,11 +203,20 @@ static bool named(const char *list, const char *name)
     return false;
 }
 
+/* "Jane (jane@b.example)" is Jane, "jane@b.example" nobody: a byline is a name. */
+static const char *without_address(struct feed_build *b, const char *name)
+{
+    const char *paren = name ? strstr(name, " (") : NULL;
+    if (!name || !strchr(name, '@')) return name;
+    if (paren && strchr(paren, '@')) return keep(b, name, (size_t)(paren - name));
+    return strchr(name, ' ') ? name : NULL;
+}
+
 void feed_add_author(struct feed_build *b, struct feed_item *item, const char *text, size_t len)
 {
     if (!item) return;
     find_name(&text, &len);
-    const char *name = feed_one_line(b, KIND_HTML, text, len);
+    const char *name = without_address(b, feed_one_line(b, KIND_HTML, text, len));
     struct feed_text *by = &item->slots[SLOT_BY];
     if (!name || (by->data && (named(by->data, name) || by->len > AUTHORS_MAX_BYTES))) return;
     buf_clear(&b->scratch);
@@ -228,6 +237,8 @@ static const char *subject_uri(struct feed_build *b, const char *term, const cha
     const char *uri = feed_uri_absolute(b->feed->memory, term, strlen(term));
     if (uri && strncasecmp(uri, "http", 4) == 0) return uri;
     size_t len = scheme ? strlen(scheme) : 0;
+    const char *colon = strchr(term, ':'); /* a QCode: "medtop:15000000" */
+    if (colon && len && strcasestr(scheme, "/newscodes/")) term = colon + 1;
     if (len < 2 || !strchr("/#=:", scheme[len - 1])) return NULL;
     buf_clear(&b->scratch);
     buf_put(&b->scratch, scheme, len);

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/date.h"
 #include "common/ascii.h"
+#include "common/date.h"
 #include "publisher/feed_uri.h"
 #include "publisher/html_text.h"
 #include "publisher/lang_tag.h"
@@ -161,12 +161,15 @@ static void finish_texts(struct feed_build *b, const struct feed_item *item, str
     if (!d->title && text) d->title = headline_of(b, text);
 }
 
-static void finish_dates(const struct feed_item *item, struct draft *d)
+static void finish_dates(struct feed_build *b, const struct feed_item *item, struct draft *d)
 {
     d->published_ms = date(item, SLOT_PUBLISHED);
     d->updated_ms = date(item, SLOT_UPDATED);
     if (d->published_ms == DATE_UNKNOWN) d->published_ms = date(item, SLOT_DATE);
     if (d->published_ms == DATE_UNKNOWN) d->published_ms = d->updated_ms;
+    bool dated = feed_has(item, SLOT_PUBLISHED) || feed_has(item, SLOT_UPDATED) ||
+                 feed_has(item, SLOT_DATE);
+    if (dated && d->published_ms == DATE_UNKNOWN) b->feed->bad_dates++;
     /* Stamped before it was published: the clock of a form, not a change. */
     if (d->updated_ms <= d->published_ms) d->updated_ms = DATE_UNKNOWN;
 }
@@ -207,7 +210,7 @@ static void finish_item(struct feed_build *b, size_t i, const struct draft *chan
     struct draft *d = &b->feed->items[i];
     finish_link(b, item, d, base);
     finish_texts(b, item, d);
-    finish_dates(item, d);
+    finish_dates(b, item, d);
     finish_source(b, item, d, channel, base);
     finish_media(b, d, base);
     d->guid = id_line(b, filled(item, SLOT_ID));
@@ -257,6 +260,7 @@ struct feed *feed_finish(struct feed_build *b, struct news_error *err)
     }
     b->feed->item_count = kept;
     b->feed->skipped += count - kept;
+    b->feed->left_out = b->left_out;
     if (b->left_out)
         feed_damaged(b->feed, 0, "%zu items beyond the first %d were left out", b->left_out,
                      FEED_ITEMS_MAX);

@@ -37,6 +37,7 @@ struct input {
     struct buf text;    /* the item given out, when it is not in bytes */
     struct feed *feed;
     size_t next;       /* item of feed */
+    unsigned remark;   /* the next thing to say of feed as a whole */
     bool oldest_first; /* give a feed's items in the order of their dates */
     bool backwards;    /* which for this one is from its end */
     struct json_cursor elements;
@@ -215,9 +216,7 @@ static enum input_result start_feed(struct input *in, struct feed *feed, unsigne
     const struct draft *items = feed->items;
     in->backwards = in->oldest_first && feed->item_count > 1 &&
                     items[0].published_ms > items[feed->item_count - 1].published_ms;
-    if (!feed->damaged) return INPUT_MORE;
-    (void)refuse(in, feed->line, feed->fault, err);
-    return INPUT_NOTE;
+    return INPUT_MORE;
 }
 
 static bool is_json_feed(struct json_slice document)
@@ -311,8 +310,38 @@ static enum input_result start_document(struct input *in, struct ninjs *item,
     return start_feed(in, feed, line, err);
 }
 
+/* What there is to say of the feed as a whole, one after the other; INPUT_ITEM: nothing more. */
+static enum input_result next_remark(struct input *in, struct news_error *err)
+{
+    const struct feed *f = in->feed;
+    char message[200];
+    for (;;)
+        switch (in->remark++) {
+        case 0:
+            if (!f->damaged) break;
+            (void)refuse(in, f->line, f->fault, err);
+            return f->left_out ? INPUT_FAULT : INPUT_NOTE;
+        case 1:
+            if (!f->skipped) break;
+            (void)snprintf(message, sizeof message, "%zu items hold nothing to read or to open",
+                           f->skipped);
+            (void)refuse(in, 0, message, err);
+            return INPUT_NOTE;
+        case 2:
+            if (!f->bad_dates) break;
+            (void)snprintf(message, sizeof message,
+                           "%zu items have a date that cannot be read; now stands for it",
+                           f->bad_dates);
+            (void)refuse(in, 0, message, err);
+            return INPUT_NOTE;
+        default: return INPUT_ITEM;
+        }
+}
+
 static enum input_result next_of_feed(struct input *in, struct ninjs *item, struct news_error *err)
 {
+    enum input_result remark = next_remark(in, err);
+    if (remark != INPUT_ITEM) return remark;
     if (in->next == in->feed->item_count) return INPUT_END;
     size_t i = in->backwards ? in->feed->item_count - 1 - in->next : in->next;
     in->next++;

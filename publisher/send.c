@@ -326,6 +326,7 @@ static void summary(struct send *s)
     progress_clear(s);
     if (s->refused > REFUSALS_TOLD) log_error("%zu more were refused", s->refused - REFUSALS_TOLD);
     if (!link_was_up(s->link)) log_error("nothing was published");
+    else if (s->interrupted) log_error("stopped; published: %zu", s->published);
     if (left > 0) {
         log_error("not acknowledged, and there is no journal to keep them: %zu", left);
         fail_with(s, EX_UNAVAILABLE);

@@ -102,9 +102,29 @@ static void uri(const struct arrival *a, struct buf *out)
     member(a, NINJS_URI, out);
 }
 
+/* Only what a browser may be given: a publisher that is not ours may write anything. */
+static void put_address(struct json_slice v, struct buf *out)
+{
+    size_t start = out->len;
+    json_text(out, v);
+    if (out->len > start && !text_url_ok(out->data + start, out->len - start))
+        buf_truncate(out, start);
+}
+
 static void link(const struct arrival *a, struct buf *out)
 {
-    json_text(out, item_link(a->item));
+    put_address(item_link(a->item), out);
+}
+
+static void enclosure(const struct arrival *a, struct buf *out)
+{
+    struct json_cursor c = json_inside(a->item->member[NINJS_RENDITIONS]);
+    struct json_slice e;
+    while (json_next_element(&c, &e))
+        if (json_is(json_member(e, "name"), "enclosure")) {
+            put_address(json_member(e, "href"), out);
+            return;
+        }
 }
 
 static void status(const struct arrival *a, struct buf *out)
@@ -157,6 +177,7 @@ static const struct field fields[] = {
     {"located", "the dateline's place", located},
     {"by", "the byline", by},
     {"link", "the story's web page", link},
+    {"enclosure", "the first enclosure: a recording, a picture", enclosure},
     {"description", "the summary", description},
     {"body", "the text, else the summary, on one line", body},
     {"note", "the note to editors", note},

@@ -33,6 +33,7 @@ struct receive {
     int signal_fd;
 
     const char *url;      /* the broker we are connected to; the link's */
+    bool failed;          /* standard output */
     bool over;            /* say goodbye, write what is left */
     bool closed;          /* the link is down */
     bool lost;            /* the connection, since it was last up */
@@ -85,13 +86,14 @@ static void on_message(void *user, const struct message *m)
 static bool flush(struct receive *r)
 {
     struct news_error err = {0};
+    if (r->failed) return false; /* said already */
     if (output_flush(&r->output, &err)) {
         if (r->output.gone) r->over = true;
         return true;
     }
     log_error("%s", err.message);
     r->status = news_exit_status(err.code);
-    r->over = true;
+    r->over = r->failed = true;
     return false;
 }
 
@@ -116,6 +118,7 @@ static void on_state(void *user, enum transport_state state, const struct transp
         r->lost = false;
         break;
     case TRANSPORT_CONNECTING:
+        if (r->over) break;
         if (why && !r->lost) log_error("%s; trying again", why->message);
         if (!r->lost && output_full(&r->output))
             log_error("standard output was not read for too long: items may be missing");

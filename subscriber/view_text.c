@@ -99,11 +99,11 @@ static void put_wrapped(struct buf *out, const char *text, size_t len, size_t in
     }
 }
 
-/* A long link starts as far left as it takes to stay in one piece. */
+/* A link that does not fit below the headline starts below the source, a longer one at the left. */
 static size_t link_indent(size_t indent, size_t width, const struct view_screen *screen)
 {
     if (screen->columns == 0 || indent + width <= screen->columns) return indent;
-    return screen->columns > width + 2 ? screen->columns - width : 2;
+    return WHEN_COLUMNS + 2 + width <= screen->columns ? WHEN_COLUMNS + 2 : 2;
 }
 
 static void put_link(struct text_row *row, const struct arrival *a, size_t used, size_t indent,

@@ -36,15 +36,6 @@ static bool is_html(struct json_slice content_type)
     return json_is(content_type, "text/html") || json_is(content_type, "application/xhtml+xml");
 }
 
-static struct json_slice enclosure(const struct ninjs *item)
-{
-    struct json_cursor c = json_inside(item->member[NINJS_RENDITIONS]);
-    struct json_slice e;
-    while (json_next_element(&c, &e))
-        if (json_is(json_member(e, "name"), "enclosure")) return json_member(e, "href");
-    return (struct json_slice){0};
-}
-
 static void put_categories(struct buf *out, const struct ninjs *item)
 {
     struct json_cursor c = json_inside(item->member[NINJS_SUBJECTS]);
@@ -72,7 +63,7 @@ void view_tsv_put(const struct arrival *a, struct buf *out)
     buf_putc(out, '\t');
     put_line(out, item_headline(a->item));
     buf_putc(out, '\t');
-    put_line(out, item_link(a->item));
+    field_clean(field_find("link", 4), a, out);
     buf_putc(out, '\t');
     put_content(out, content);
     buf_puts(out, is_html(content_type) ? "\thtml\t" : "\tplain\t");
@@ -80,7 +71,7 @@ void view_tsv_put(const struct arrival *a, struct buf *out)
     buf_putc(out, '\t');
     put_line(out, a->item->member[NINJS_BY]);
     buf_putc(out, '\t');
-    put_line(out, enclosure(a->item));
+    field_clean(field_find("enclosure", 9), a, out);
     buf_putc(out, '\t');
     put_categories(out, a->item);
     buf_putc(out, '\n');

@@ -56,16 +56,22 @@ const char *dial_first_broker(const struct dial_settings *s)
 
 bool dial_read_password(struct dial_settings *s, struct news_error *err)
 {
+    bool login = false;
     if (!s->password_file) return true;
     for (size_t i = 0; i < broker_count(s); i++) {
         struct transport_url url;
         if (!transport_url_parse(broker(s, i), &url, err)) return false;
+        if (!*url.user) continue; /* no login there, so no password */
+        login = true;
         if (strcmp(url.scheme, "mqtt") == 0 && !is_loopback(url.host))
             return news_fail(err, NEWS_ERR_CONFIG,
                              "%s: a password is not sent over an unencrypted connection to "
                              "another machine",
                              url.text);
     }
+    if (!login)
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "--password-file goes with a login in a broker's URL: mqtt://user@host");
     return read_first_line(s->password_file, s->password, sizeof s->password, err);
 }
 

@@ -91,7 +91,6 @@ static bool check_options(const struct transport_options *o, const struct transp
         const char *sentence;
     } rules[] = {
         {o->keep_session && !o->client_id, "a kept session needs a client id"},
-        {o->password && !o->username, "a password needs a user name"},
         {o->keepalive_s < 5 || o->keepalive_s > UINT16_MAX, "keep alive is 5 to 65535 seconds"},
         {o->connect_timeout_ms < 0, "the time to connect cannot be negative"},
         {o->window > UINT16_MAX, "the window has at most 65535 messages"},

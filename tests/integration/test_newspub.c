@@ -650,8 +650,8 @@ static void a_password_file_that_others_may_read_is_not_used(void **state)
 {
     struct scene *s = *state;
     const char *file = scene_file(s, "password", "secret\n");
-    const char *const *const argv = ARGV(NEWSPUB_PATH, "-b", DEAD_URL, "--password-file", file,
-                                         "send", "--title", "T");
+    const char *const *const argv = ARGV(NEWSPUB_PATH, "-b", "mqtt://me@127.0.0.1:1",
+                                         "--password-file", file, "send", "--title", "T");
     assert_int_equal(chmod(file, 0640), 0);
     struct outcome o = scene_run(s, NULL, argv);
     assert_exit(o, CONFIG);

@@ -61,6 +61,7 @@ static void every_field_shows_its_part_of_the_item(void **state)
         {"located", "BREST"},
         {"by", "Maren Holt"},
         {"link", "https://harbour.example/1"},
+        {"enclosure", "https://harbour.example/1.mp3"},
         {"description", "In short."},
         {"body", "First line. Second."},
         {"note", "UPDATES with winds"},
@@ -88,7 +89,8 @@ static void every_field_shows_its_part_of_the_item(void **state)
          "ports\"}],\"by\":\"Maren Holt\",\"located\":\"BREST\",\"descriptions\":[{\"value\":"
          "\"In short.\"}],\"bodies\":[{\"value\":\"First line.\\n\\nSecond.\"}],\"infoSources\":[{"
          "\"name\":\"Harbour Wire\"}],\"renditions\":[{\"name\":\"web\",\"href\":"
-         "\"https://harbour.example/1\"}],\"edNote\":\"UPDATES with winds\",\"altIds\":[{\"role\":"
+         "\"https://harbour.example/1\"},{\"name\":\"enclosure\",\"href\":"
+         "\"https://harbour.example/1.mp3\"}],\"edNote\":\"UPDATES with winds\",\"altIds\":[{\"role\":"
          "\"newswire\",\"value\":\"harbour:0:7\"}]}");
     for (size_t i = 0; i < COUNT(fields); i++)
         assert_field(&c.a, fields[i][0], fields[i][1]);

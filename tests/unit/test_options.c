@@ -234,7 +234,7 @@ static void lists_grow_and_are_split_where_the_table_says(void **state)
     (void)state;
     struct run r;
     run_start(&r);
-    assert_true(run_parse(&r, "-t a,b -tc --topic=d --lang de,fr --lang es,,it, --lang ,"));
+    assert_true(run_parse(&r, "-t a,b -tc --topic=d --lang de,fr --lang es,it"));
     assert_int_equal(r.s.topics.count, 3);
     assert_string_equal(r.s.topics.items[0], "a,b");
     assert_string_equal(r.s.topics.items[1], "c");
@@ -244,6 +244,20 @@ static void lists_grow_and_are_split_where_the_table_says(void **state)
     for (size_t i = 0; i < 4; i++)
         assert_string_equal(r.s.languages.items[i], languages[i]);
     options_deinit(&r.o);
+}
+
+/* A script whose variable is unset must not get the whole wire instead of nothing. */
+static void an_empty_name_in_a_list_is_refused(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"--lang=", "--lang=de,,fr", "--lang=de,", "--lang=,"};
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        struct run r;
+        run_start(&r);
+        bool passed = run_parse(&r, lines[i]);
+        options_deinit(&r.o);
+        if (passed) fail_msg("%s was passed", lines[i]);
+    }
 }
 
 static void a_list_has_a_bounded_number_of_values(void **state)
@@ -632,6 +646,7 @@ int main(void)
         cmocka_unit_test(options_and_operands_come_in_any_order_and_form),
         cmocka_unit_test(actions_are_told_and_the_first_one_counts),
         cmocka_unit_test(lists_grow_and_are_split_where_the_table_says),
+        cmocka_unit_test(an_empty_name_in_a_list_is_refused),
         cmocka_unit_test(a_list_has_a_bounded_number_of_values),
         cmocka_unit_test(ranges_and_times_have_their_spellings),
         cmocka_unit_test(what_is_wrong_is_told_with_the_name_of_the_option),

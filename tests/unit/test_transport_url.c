@@ -151,9 +151,8 @@ static void options_that_make_no_sense_are_refused_at_once(void **state)
         .topic = "t", .payload = big, .payload_len = sizeof big};
     static const struct message wild_will = {.topic = "t/#", .payload = "x", .payload_len = 1};
     static const struct transport_options table[] = {
-        {.keep_session = true}, {.password = "x"},    {.keepalive_s = 4},
-        {.keepalive_s = 65536}, {.window = 65536},    {.mqtt_version = 3},
-        {.client_id = "\xff"},  {.will = &wild_will}, {.will = &big_will},
+        {.keep_session = true}, {.keepalive_s = 4},    {.keepalive_s = 65536}, {.window = 65536},
+        {.mqtt_version = 3},    {.client_id = "\xff"}, {.will = &wild_will},   {.will = &big_will},
     };
     static const struct transport_events events;
     struct transport_url url;
