@@ -128,6 +128,23 @@ static void the_longest_publisher_fits(void **state)
     numbering_free(NULL);
 }
 
+/* DESIGN 2: a hole means a loss, so what is not sent leaves none. */
+static void a_number_that_was_given_back_is_drawn_again(void **state)
+{
+    (void)state;
+    char number[NUMBER_SIZE];
+    struct numbering *n = started("p", NOW_MS);
+    numbering_return(n, "news/a"); /* nothing was drawn there */
+    assert_true(numbering_next(n, "news/a", number));
+    assert_true(numbering_next(n, "news/a", number));
+    numbering_return(n, "news/a");
+    assert_true(numbering_next(n, "news/b", number));
+    assert_int_equal(seq_of(number), 1);
+    assert_true(numbering_next(n, "news/a", number));
+    assert_int_equal(seq_of(number), 2);
+    numbering_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -137,6 +154,7 @@ int main(void)
         cmocka_unit_test(the_topics_name_is_copied),
         cmocka_unit_test(epochs_sort_by_the_time_they_were_made),
         cmocka_unit_test(two_starts_in_one_millisecond_differ),
+        cmocka_unit_test(a_number_that_was_given_back_is_drawn_again),
         cmocka_unit_test(the_longest_publisher_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -333,6 +333,24 @@ static void a_random_life_agrees_with_a_plain_list(void **state)
     outbox_free(box);
 }
 
+/* A broker's "not now": the message keeps its place before those that were never sent. */
+static void what_may_be_taken_later_is_sent_again_in_its_place(void **state)
+{
+    (void)state;
+    struct outbox *box = made(4);
+    add(box, "t", "a");
+    add(box, "t", "b");
+    add(box, "t", "c");
+    uint64_t a = send_next(box, "a");
+    uint64_t b = send_next(box, "b");
+    acknowledge(box, a);
+    outbox_again(box, outbox_find(box, b));
+    acknowledge(box, send_next(box, "b"));
+    acknowledge(box, send_next(box, "c"));
+    assert_int_equal(outbox_count(box), 0);
+    outbox_free(box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -347,6 +365,7 @@ int main(void)
         cmocka_unit_test(what_came_while_it_was_lost_follows),
         cmocka_unit_test(a_late_acknowledgement_spares_the_second_sending),
         cmocka_unit_test(nothing_is_added_when_the_payload_failed),
+        cmocka_unit_test(what_may_be_taken_later_is_sent_again_in_its_place),
         cmocka_unit_test(a_random_life_agrees_with_a_plain_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

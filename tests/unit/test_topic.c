@@ -216,6 +216,25 @@ static void a_subject_leads_to_itself(void **state)
     }
 }
 
+static void a_code_is_the_same_subject_however_it_is_written(void **state)
+{
+    (void)state;
+    static const char *const texts[][2] = {
+        {"15000000", "sport"},
+        {"medtop:15000000", "sport"},
+        {"http://cv.iptc.org/newscodes/mediatopic/15000000", "sport"},
+        {"20001065", "general/20001065"},
+        {"medtop:20001065", "general/20001065"},
+        {"http://cv.iptc.org/newscodes/mediatopic/20001065", "general/20001065"},
+        {"general/20001065", "general/20001065"},
+    };
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        char path[TOPIC_MAX];
+        topic_subject(texts[i][0], strlen(texts[i][0]), path, sizeof path);
+        assert_string_equal(path, texts[i][1]);
+    }
+}
+
 /* --------------------------------------------------------------------------- The item's topic */
 
 static const struct topic_place harbour = {.publisher = "harbour"};
@@ -879,6 +898,7 @@ int main(void)
         cmocka_unit_test(widened_filters_let_through_all_that_is_chosen),
         cmocka_unit_test(no_topic_is_matched_by_two_filters),
         cmocka_unit_test(topics_that_are_not_ours_are_never_chosen),
+        cmocka_unit_test(a_code_is_the_same_subject_however_it_is_written),
         cmocka_unit_test(a_long_root_is_the_same_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
