@@ -36,7 +36,8 @@ static void check_address(const char *text)
 
 static void check_draft(const struct draft *d)
 {
-    PROMISE(d->uri && d->title && *d->title);
+    PROMISE(d->uri && *d->uri);
+    PROMISE(d->title ? *d->title != '\0' : d->link || d->media_count); /* to read, or to open */
     const char *const lines[] = {d->uri,    d->guid,     d->title,     d->by,
                                  d->source, d->language, d->copyright, d->source_uri};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
