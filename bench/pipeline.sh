@@ -150,7 +150,7 @@ if ! command -v xmllint >/dev/null; then
     exit 0
 fi
 # One large feed: the sample's items over and over, each with an id of its own.
-awk -v n=4000 '
+awk -v n=2000 '
     { text = text $0 "\n" }
     END {
         first = index(text, "<item>"); last = 0
