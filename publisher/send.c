@@ -137,10 +137,15 @@ static void count_taken(struct send *s, int64_t now)
     s->taken = 1;
 }
 
+/* But for --rate. Before the link was up its limits are not known. */
+static bool could_take(const struct send *s)
+{
+    return !s->input_over && !s->wants_input && outbox_room(s->outbox) && link_was_up(s->link);
+}
+
 static bool may_take(const struct send *s, int64_t now)
 {
-    return !s->input_over && !s->wants_input && now >= item_due_ms(s) && outbox_room(s->outbox) &&
-           link_was_up(s->link); /* only then are its limits known */
+    return could_take(s) && now >= item_due_ms(s);
 }
 
 static void take_one(struct send *s, int64_t now)
@@ -276,10 +281,8 @@ static int poll_timeout(const struct send *s, const struct transport_wait *w, in
 {
     bool waits = outbox_count(s->outbox) > 0; /* for an answer: a deadline and a hold may pass */
     int64_t until = w->deadline_mono_ms, most = now + (waits ? PROGRESS_EVERY_MS : 60000);
-    if (may_take(s, now)) return 0;
     if (until > most) until = most;
-    if (!s->input_over && !s->wants_input && outbox_room(s->outbox) && item_due_ms(s) < until)
-        until = item_due_ms(s);
+    if (could_take(s) && item_due_ms(s) < until) until = item_due_ms(s);
     return until <= now ? 0 : (int)(until - now);
 }
 

@@ -112,9 +112,9 @@ static void on_state(void *user, enum transport_state state, const struct transp
     struct receive *r = user;
     switch (state) {
     case TRANSPORT_UP:
-        r->url = url->text;
-        if (r->lost) log_error("%s: connected again", url->text);
+        if (r->lost) log_error("%s: connected%s", url->text, r->url ? " again" : "");
         else log_note("%s: connected", url->text);
+        r->url = url->text;
         r->lost = false;
         break;
     case TRANSPORT_CONNECTING:
