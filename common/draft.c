@@ -19,14 +19,6 @@ static void put_number(struct buf *out, const char *name, int64_t value)
     buf_printf(out, "%lld", (long long)value);
 }
 
-static void put_date(struct buf *out, const char *name, int64_t unix_ms)
-{
-    char text[DATE_RFC3339_SIZE];
-    if (unix_ms == DATE_UNKNOWN) return;
-    date_rfc3339(unix_ms, text);
-    json_put_member(out, name, text);
-}
-
 /* Opens the next object of the array called name. */
 static void put_object(struct buf *out, const char *name, bool *open)
 {
@@ -149,11 +141,12 @@ bool draft_write(const struct draft *d, int64_t now_ms, struct buf *out, struct 
     size_t start = out->len;
     buf_putc(out, '{');
     json_put_member(out, "uri", d->uri);
-    buf_puts(out, ",\"standard\":{\"name\":\"ninjs\",\"version\":\"" NINJS_RELEASE
-                  "\",\"schema\":\"" NINJS_SCHEMA_URI "\"},\"type\":\"text\"");
+    json_put_name(out, "standard");
+    buf_puts(out, NINJS_STANDARD_JSON);
+    json_put_member(out, "type", "text");
     json_put_member(out, "version", d->version ? d->version : "1");
-    put_date(out, "versionCreated", version);
-    put_date(out, "firstCreated", first);
+    json_put_date(out, "versionCreated", version);
+    json_put_date(out, "firstCreated", first);
     json_put_member(out, "pubStatus", d->pub_status ? d->pub_status : "usable");
     put_number(out, "urgency", d->urgency);
     json_put_member(out, "language", d->language);
@@ -163,8 +156,8 @@ bool draft_write(const struct draft *d, int64_t now_ms, struct buf *out, struct 
     put_renditions(out, d);
     put_alt_ids(out, d);
     json_put_member(out, "edNote", d->ed_note);
-    put_date(out, "embargoedUntil", d->embargoed_ms);
-    put_date(out, "expires", d->expires_ms);
+    json_put_date(out, "embargoedUntil", d->embargoed_ms);
+    json_put_date(out, "expires", d->expires_ms);
     json_put_member(out, "copyrightNotice", d->copyright);
     buf_putc(out, '}');
     if (buf_ok(out)) return true;

@@ -234,13 +234,6 @@ static void put_headline(struct buf *out, const struct ninjs *item)
     buf_deinit(&text);
 }
 
-static void put_date(struct buf *out, const char *name, int64_t unix_ms)
-{
-    char text[DATE_RFC3339_SIZE];
-    date_rfc3339(unix_ms, text);
-    json_put_member(out, name, text);
-}
-
 /* A slice of JSON under another name: the version's date is the first date of what has only one. */
 static void put_copy(struct buf *out, const char *name, struct json_slice value)
 {
@@ -261,8 +254,8 @@ static void put_dates(struct buf *out, const struct ninjs *item, int64_t now_ms)
     if (!version && first) put_copy(out, "versionCreated", item->member[NINJS_FIRST_CREATED]);
     if (version && !first) put_copy(out, "firstCreated", item->member[NINJS_VERSION_CREATED]);
     if (version || first) return;
-    put_date(out, "versionCreated", now_ms);
-    put_date(out, "firstCreated", now_ms);
+    json_put_date(out, "versionCreated", now_ms);
+    json_put_date(out, "firstCreated", now_ms);
 }
 
 /* The arrays we always write. Where the item has one that is empty, it is filled in its place. */
@@ -298,8 +291,7 @@ static void put_missing(struct buf *out, const struct ninjs *item, const struct 
 {
     if (!has(item, NINJS_STANDARD)) {
         json_put_name(out, "standard");
-        buf_puts(out, "{\"name\":\"ninjs\",\"version\":\"" NINJS_RELEASE
-                      "\",\"schema\":\"" NINJS_SCHEMA_URI "\"}");
+        buf_puts(out, NINJS_STANDARD_JSON);
     }
     if (!has(item, NINJS_TYPE)) json_put_member(out, "type", "text");
     if (!has(item, NINJS_VERSION)) json_put_member(out, "version", "1");

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/ascii.h"
+#include "common/date.h"
+#include "common/text.h"
 
 /* What a byte inside a string means to the walk. */
 enum byte_class {
@@ -428,16 +430,6 @@ bool json_is(struct json_slice v, const char *text)
     return same;
 }
 
-static void put_utf8(struct buf *out, uint32_t c)
-{
-    char b[4];
-    size_t len = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-    for (size_t i = len - 1; i > 0; i--, c >>= 6)
-        b[i] = (char)(0x80 | (c & 0x3f));
-    b[0] = (char)(len == 1 ? c : (0xf00u >> len & 0xf0) | c);
-    buf_put(out, b, len);
-}
-
 /* at is behind the backslash; returns behind the escape. */
 static const char *put_unescaped(struct buf *out, const char *at, const char *end)
 {
@@ -458,7 +450,8 @@ static const char *put_unescaped(struct buf *out, const char *at, const char *en
         code_point = 0x10000 + ((code_point - 0xd800) << 10) + ((uint32_t)low - 0xdc00);
         at += 6;
     }
-    put_utf8(out, code_point);
+    char utf8[4];
+    buf_put(out, utf8, text_encode(code_point, utf8));
     return at;
 }
 
@@ -525,6 +518,14 @@ void json_put_member(struct buf *out, const char *name, const char *text)
     if (!text) return;
     json_put_name(out, name);
     json_put_string(out, text, strlen(text));
+}
+
+void json_put_date(struct buf *out, const char *name, int64_t unix_ms)
+{
+    char text[DATE_RFC3339_SIZE];
+    if (unix_ms == DATE_UNKNOWN) return;
+    date_rfc3339(unix_ms, text);
+    json_put_member(out, name, text);
 }
 
 /* A valid string, at on its opening quote, with unsafe raw characters escaped. */

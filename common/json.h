@@ -77,6 +77,8 @@ void json_put_string(struct buf *out, const char *text, size_t len);
 void json_put_name(struct buf *out, const char *name);
 /* name and value as one member; nothing when text is NULL. */
 void json_put_member(struct buf *out, const char *name, const char *text);
+/* The same of a time, as RFC 3339; nothing when it is DATE_UNKNOWN. */
+void json_put_date(struct buf *out, const char *name, int64_t unix_ms);
 /* Appends valid JSON on one line: blanks between tokens dropped, unsafe characters escaped. */
 void json_compact(struct buf *out, const char *bytes, size_t len);
 

@@ -18,6 +18,8 @@
 
 #define NINJS_RELEASE    "3.1"
 #define NINJS_SCHEMA_URI "http://www.iptc.org/std/ninjs/ninjs-schema_3.1.json"
+#define NINJS_STANDARD_JSON                                                                        \
+    "{\"name\":\"ninjs\",\"version\":\"" NINJS_RELEASE "\",\"schema\":\"" NINJS_SCHEMA_URI "\"}"
 #define NINJS_BYTES_MAX  (4u << 20) /* of one item */
 #define NINJS_URI_MAX    2048       /* bytes of an item's uri */
 

@@ -1,3 +1,4 @@
+#include "common/text.h"
 #include "publisher/feed.h"
 
 #include <stdio.h>
@@ -108,7 +109,7 @@ static const char *entity_value(struct reading *g, const char *name)
     }
     uint32_t c = html_entity_named(name);
     if (!c) return NULL;
-    g->value[html_utf8(c, g->value)] = '\0';
+    g->value[text_encode(c, g->value)] = '\0';
     return g->value;
 }
 

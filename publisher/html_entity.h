@@ -20,7 +20,4 @@ uint32_t html_entity_named(const char *name);
  * character is U+FFFD. */
 uint32_t html_character(uint32_t number);
 
-/* Writes code_point as UTF-8, 1 to 4 bytes; returns how many. */
-size_t html_utf8(uint32_t code_point, char out[4]);
-
 #endif

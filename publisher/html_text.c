@@ -1,4 +1,5 @@
 #include "publisher/html_text.h"
+#include "common/text.h"
 
 #include <ctype.h>
 #include <stdint.h>
@@ -243,7 +244,7 @@ static void put_decoded(struct plain *p, const char *text, size_t len)
         uint32_t c = '&';
         char utf8[4];
         size_t step = html_entity(amp, (size_t)(end - amp), &c);
-        plain_put(p, utf8, html_utf8(c, utf8));
+        plain_put(p, utf8, text_encode(c, utf8));
         text = amp + (step ? step : 1);
     }
 }
@@ -332,7 +333,7 @@ static void decode(struct buf *out, const char *text, size_t len)
         char utf8[4];
         size_t step = html_entity(amp, (size_t)(end - amp), &c);
         buf_put(out, text, (size_t)(amp - text));
-        buf_put(out, utf8, html_utf8(c, utf8));
+        buf_put(out, utf8, text_encode(c, utf8));
         text = amp + (step ? step : 1);
     }
     buf_put(out, text, (size_t)(end - text));

@@ -1,4 +1,5 @@
 #include "publisher/plain_text.h"
+#include "common/text.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -127,7 +128,7 @@ static size_t put_special(struct plain *p, const char *text)
     case WHITE: plain_space(p, PLAIN_BLANK); break;
     case NEWLINE: newline(p); break;
     case CONTROL:
-        put_visible(p, utf8, html_utf8(html_character((unsigned char)text[1]), utf8));
+        put_visible(p, utf8, text_encode(html_character((unsigned char)text[1]), utf8));
         break;
     default: break;
     }

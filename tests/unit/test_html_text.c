@@ -1,3 +1,4 @@
+#include "common/text.h"
 #include "publisher/html_text.h"
 
 #include <setjmp.h>
@@ -220,7 +221,7 @@ static void no_quiet_character_needs_normalising(void **state)
     for (uint32_t c = 0x21; c < 0x20000; c++) {
         char text[8] = "x", lone[5] = "";
         if (c >= 0xD800 && c <= 0xDFFF) continue;
-        lone[html_utf8(c, lone)] = '\0';
+        lone[text_encode(c, lone)] = '\0';
         strcat(text, lone);
         utf8proc_uint8_t *nfc = utf8proc_NFC((const utf8proc_uint8_t *)text);
         struct buf out = {0};
