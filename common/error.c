@@ -27,6 +27,8 @@ int news_exit_status(enum news_errc code)
         [NEWS_ERR_DENIED] = EX_NOPERM,
         [NEWS_ERR_TAKEN_OVER] = EX_UNAVAILABLE,
         [NEWS_ERR_IO] = EX_IOERR,
+        [NEWS_ERR_FULL] = EX_IOERR,
+        [NEWS_ERR_BUSY] = EX_IOERR,
         [NEWS_ERR_PENDING] = EX_TEMPFAIL,
         [NEWS_ERR_CONFIG] = EX_CONFIG,
         [NEWS_ERR_UNSUPPORTED] = EX_UNAVAILABLE,

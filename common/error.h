@@ -17,6 +17,8 @@ enum news_errc {
     NEWS_ERR_DENIED,      /* the broker refused the login or the topic */
     NEWS_ERR_TAKEN_OVER,  /* another instance uses our client id */
     NEWS_ERR_IO,          /* files and pipes */
+    NEWS_ERR_FULL,        /* no room on a disk: nothing was taken, what was taken before is safe */
+    NEWS_ERR_BUSY,        /* another process owns the file */
     NEWS_ERR_PENDING,     /* kept, not yet acknowledged */
     NEWS_ERR_CONFIG,      /* the configuration file */
     NEWS_ERR_UNSUPPORTED, /* this carrier cannot do that */

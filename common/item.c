@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/date.h"
+#include "common/hash.h"
 #include "common/text.h"
 
 enum { HEADLINE_MADE_MAX = 80 }; /* bytes of a headline made of the text's first words */
@@ -62,7 +63,8 @@ int64_t item_date_ms(const struct ninjs *item, enum ninjs_member which)
     int64_t ms = DATE_UNKNOWN;
     if (!s.at) return ms;
     if (!memchr(s.at, '\\', s.len)) {
-        (void)date_parse_any(s.at + 1, s.len - 2, &ms);
+        const char *text = s.at + 1; /* as it should be, else as people write it */
+        if (!date_parse_rfc3339(text, s.len - 2, &ms)) (void)date_parse_any(text, s.len - 2, &ms);
         return ms;
     }
     struct buf plain = {0};
@@ -342,4 +344,89 @@ void item_write(const struct ninjs *item, const struct item_defaults *d, const c
     buf_put(out, at, (size_t)(brace - at));
     put_missing(out, item, d, number);
     buf_putc(out, '}');
+}
+
+/* ---- changing ---- */
+
+static const struct item_change *change_of(const struct item_change *changes, size_t count,
+                                           struct json_slice name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (json_is(name, changes[i].name)) return &changes[i];
+    return NULL;
+}
+
+void item_change(const struct ninjs *item, const struct item_change *changes, size_t count,
+                 struct buf *out)
+{
+    struct json_cursor c = json_inside(item->all);
+    struct json_slice name, value;
+    bool first = true;
+    buf_putc(out, '{');
+    while (json_next_member(&c, &name, &value)) {
+        const struct item_change *change = change_of(changes, count, name);
+        if (change) value = change->value;
+        if (!value.at) continue;
+        if (!first) buf_putc(out, ',');
+        first = false;
+        buf_put(out, name.at, name.len);
+        buf_putc(out, ':');
+        buf_put(out, value.at, value.len);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (changes[i].value.at && !json_member(item->all, changes[i].name).at)
+            put_copy(out, changes[i].name, changes[i].value);
+    buf_putc(out, '}');
+}
+
+/* ---- comparing ---- */
+
+/* Hashes of texts that differ in one place differ by little more than that place: as they are, two
+ * such differences could cancel each other out in a sum (the last step of MurmurHash3). */
+static uint64_t mix(uint64_t hash)
+{
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdu;
+    hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53u;
+    return hash ^ hash >> 33;
+}
+
+static uint64_t hash_member(const char *name, size_t name_len, struct json_slice value)
+{
+    return mix(hash_bytes(hash_bytes(HASH_START, name, name_len), value.at, value.len));
+}
+
+/* Members that tell which version this is, not what it says. Told by where they stand, which does
+ * not depend on how their names are written. */
+static bool tells_version(const struct ninjs *item, const char *value)
+{
+    static const enum ninjs_member members[] = {NINJS_URI, NINJS_STANDARD, NINJS_VERSION,
+                                                NINJS_VERSION_CREATED, NINJS_FIRST_CREATED};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (item->member[members[i]].at == value) return true;
+    return false;
+}
+
+/* Each by itself, so that our number among them, or an array that held nothing else, counts as
+ * absent. */
+static uint64_t hash_alt_ids(struct json_slice alt_ids)
+{
+    struct json_cursor c = json_inside(alt_ids);
+    struct json_slice e;
+    uint64_t sum = 0;
+    while (json_next_element(&c, &e))
+        if (!json_is(json_member(e, "role"), "newswire")) sum += hash_member("altIds", 6, e);
+    return sum;
+}
+
+uint64_t item_content_hash(const struct ninjs *item)
+{
+    struct json_cursor c = json_inside(item->all);
+    struct json_slice name, value;
+    uint64_t sum = 0; /* a sum: the order of members says nothing */
+    while (json_next_member(&c, &name, &value)) {
+        if (tells_version(item, value.at)) continue;
+        if (value.at == item->member[NINJS_ALT_IDS].at) sum += hash_alt_ids(value);
+        else sum += hash_member(name.at, name.len, value);
+    }
+    return sum ? sum : 1; /* 0 is left to mean "none" */
 }

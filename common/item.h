@@ -40,6 +40,18 @@ struct item_defaults {
 void item_write(const struct ninjs *item, const struct item_defaults *d, const char *number,
                 struct buf *out);
 
+/* One member that is to be another: value is JSON; NULL leaves the member out. */
+struct item_change {
+    const char *name; /* "pubStatus" */
+    struct json_slice value;
+};
+/* Appends item with those members replaced or added. */
+void item_change(const struct ninjs *item, const struct item_change *changes, size_t count,
+                 struct buf *out);
+/* Tells whether two items say the same: a hash over all members, in whatever order, but uri,
+ * version, dates of the version, standard and the wire number. Never 0. */
+uint64_t item_content_hash(const struct ninjs *item);
+
 /* ---- looking at ---- */
 
 enum item_status { ITEM_USABLE, ITEM_WITHHELD, ITEM_CANCELED };

@@ -66,8 +66,7 @@ static bool set_number(const struct option *row, const char *value, long long *f
     return true;
 }
 
-static bool set_time(const struct option *row, const char *value, long long *field,
-                     struct news_error *err)
+bool options_read_time(const char *text, long long *ms)
 {
     static const struct {
         const char *unit;
@@ -76,13 +75,20 @@ static bool set_time(const struct option *row, const char *value, long long *fie
                  {"m", 60 * 1000}, {"h", 3600 * 1000}, {"d", 24 * 3600 * 1000}};
     const char *end;
     long long n;
-    if (parse_number(value, &end, &n) && n >= 0)
-        for (size_t i = 0; i < sizeof units / sizeof *units; i++)
-            if (strcmp(end, units[i].unit) == 0 && n <= LLONG_MAX / 2 / units[i].ms) {
-                *field = n * units[i].ms;
-                return true;
-            }
-    return bad_value(row, value, "a time such as 30, 500ms, 10m, 2h or 7d", err);
+    if (!parse_number(text, &end, &n) || n < 0) return false;
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i].unit) == 0 && n <= LLONG_MAX / 2 / units[i].ms) {
+            *ms = n * units[i].ms;
+            return true;
+        }
+    return false;
+}
+
+static bool set_time(const struct option *row, const char *value, long long *field,
+                     struct news_error *err)
+{
+    return options_read_time(value, field) ||
+           bad_value(row, value, "a time such as 30, 500ms, 10m, 2h or 7d", err);
 }
 
 static bool set_range(const struct option *row, const char *value, struct option_range *field,
@@ -187,19 +193,24 @@ bool options_set(struct options *o, const char *name, const char *value, struct 
     return option_set(o, row, value, LEVEL_ENVIRONMENT, err);
 }
 
+/* ---- files ---- */
+
 struct load {
     struct options *o;
     FILE *file;
-    bool too_long;         /* the last line */
-    struct news_error why; /* of the first bad line */
+    bool (*on_line)(void *user, const char *section, const char *name, const char *value,
+                    unsigned long line, struct news_error *err); /* NULL: there are no sections */
+    void *user;
+    unsigned long line;    /* of text */
+    char text[4096];       /* without the indent */
+    bool cut;              /* inih has only the beginning of text: its buffer is short */
+    char section[128];     /* "": the first has not begun */
+    struct news_error why; /* of a line that inih had nothing against; the first one ends it */
 };
 
-static int load_line(void *user, const char *section, const char *name, const char *value)
+static bool set_line(struct load *l, const char *name, const char *value)
 {
-    struct load *l = user;
-    if (l->why.code != NEWS_OK) return 0;
     const struct option *row = option_find(l->o->table, name, strlen(name));
-    if (*section) return news_fail(&l->why, NEWS_ERR_CONFIG, "there is no section [%s]", section);
     if (!row || row->type == OPTION_ACTION || strcmp(name, "config") == 0)
         return news_fail(&l->why, NEWS_ERR_CONFIG, "there is no setting \"%s\"", name);
     const char *copy = arena_strdup(l->o->memory, value);
@@ -207,36 +218,109 @@ static int load_line(void *user, const char *section, const char *name, const ch
     return option_set(l->o, row, copy, LEVEL_FILE, &l->why);
 }
 
+/* What follows the name, as inih would have it: without blanks at the ends and " ; comments". */
+static const char *long_value(char *text)
+{
+    char *value = text + strcspn(text, "=:") + 1;
+    for (char *c = value; *c; c++)
+        if (*c == ';' && isspace((unsigned char)c[-1])) {
+            *c = '\0';
+            break;
+        }
+    char *end = value + strlen(value);
+    while (end > value && isspace((unsigned char)end[-1]))
+        end--;
+    *end = '\0';
+    return value + strspn(value, " \t");
+}
+
+/* inih's own notion of the section is cut to 50 bytes, and it does not tell of an empty one. */
+static int load_line(void *user, const char *section, const char *name, const char *value)
+{
+    struct load *l = user;
+    (void)section;
+    if (l->cut) value = long_value(l->text);
+    if (!*l->section) return set_line(l, name, value);
+    return l->on_line(l->user, l->section, name, value, l->line, &l->why);
+}
+
+static bool begin_section(struct load *l)
+{
+    const char *name = l->text + 1;
+    size_t len = strcspn(name, "]");
+    if (!name[len]) return true; /* inih refuses it */
+    const char *after = name + len + 1;
+    after += strspn(after, " \t\r\n");
+    if (*after && *after != ';' && *after != '#')
+        return news_fail(&l->why, NEWS_ERR_CONFIG, "something follows the section's name");
+    if (len >= sizeof l->section)
+        return news_fail(&l->why, NEWS_ERR_CONFIG, "the section's name is too long");
+    memcpy(l->section, name, len);
+    l->section[len] = '\0';
+    if (l->on_line) return l->on_line(l->user, l->section, NULL, NULL, l->line, &l->why);
+    return news_fail(&l->why, NEWS_ERR_CONFIG, "there is no section [%s]", l->section);
+}
+
+/* The next line whole, in l->text; false: there is none, or it is none of ours. */
+static bool read_text(struct load *l)
+{
+    static const char bom[] = "\xef\xbb\xbf";
+    if (!fgets(l->text, sizeof l->text, l->file)) return false;
+    size_t len = strlen(l->text);
+    l->line++;
+    if (len == 0 || (l->text[len - 1] != '\n' && !feof(l->file)))
+        return news_fail(&l->why, NEWS_ERR_CONFIG, "the line %s",
+                         len + 1 == sizeof l->text ? "is too long" : "holds a NUL byte");
+    size_t skip = l->line == 1 && strncmp(l->text, bom, 3) == 0 ? 3 : 0;
+    skip += strspn(l->text + skip, " \t");
+    memmove(l->text, l->text + skip, len - skip + 1);
+    return true;
+}
+
 /* inih cuts lines at its buffer and takes an indented one for more of the value above; here a line
- * is a line, and one that is too long is refused on its own: as what no line may be. */
+ * is a line. */
 static char *load_read(char *line, int size, void *user)
 {
     struct load *l = user;
-    if (!fgets(line, size, l->file)) return NULL;
-    size_t indent = strspn(line, " \t"), len = strlen(line);
-    l->too_long = l->too_long || (len + 1 == (size_t)size && line[len - 1] != '\n');
-    if (l->too_long) strcpy(line, "[");
-    else memmove(line, line + indent, len - indent + 1);
+    if (l->why.code != NEWS_OK || !read_text(l)) return NULL;
+    if (*l->text == '[' && !begin_section(l)) return NULL;
+    l->cut = strlen(l->text) >= (size_t)size;
+    (void)snprintf(line, (size_t)size, "%s", strchr("#;", *l->text) ? "" : l->text);
     return line;
+}
+
+static bool load_file(struct load *l, const char *path, bool required, struct news_error *err)
+{
+    l->file = fopen(path, "re");
+    if (!l->file) {
+        if (!required && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) return true;
+        return news_fail(err, NEWS_ERR_CONFIG, "%s: %s", path, strerror(errno));
+    }
+    for (size_t i = 0; i < OPTIONS_MAX; i++) /* read again, a file makes no list longer */
+        if (l->o->level[i] == LEVEL_FILE) l->o->level[i] = LEVEL_DEFAULT;
+    int refused = ini_parse_stream(load_read, l, load_line, l);
+    bool unread = ferror(l->file) != 0, failed = l->why.code != NEWS_OK;
+    (void)fclose(l->file);
+    if (unread) return news_fail(err, NEWS_ERR_CONFIG, "%s: cannot be read", path);
+    if (refused > 0 && (!failed || (unsigned long)refused < l->line))
+        return news_fail(err, NEWS_ERR_CONFIG, "%s:%d: is not \"name = value\"", path, refused);
+    if (refused < 0) return news_fail(err, NEWS_ERR_MEMORY, "%s: out of memory", path);
+    if (failed) return news_fail(err, NEWS_ERR_CONFIG, "%s:%lu: %s", path, l->line, l->why.message);
+    return true;
 }
 
 bool options_load(struct options *o, const char *path, bool required, struct news_error *err)
 {
-    FILE *file = fopen(path, "re");
-    if (!file) {
-        if (!required && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) return true;
-        return news_fail(err, NEWS_ERR_CONFIG, "%s: %s", path, strerror(errno));
-    }
-    struct load l = {.o = o, .file = file};
-    int line = ini_parse_stream(load_read, &l, load_line, &l);
-    bool unread = ferror(file) != 0;
-    (void)fclose(file);
-    if (unread) return news_fail(err, NEWS_ERR_CONFIG, "%s: cannot be read", path);
-    if (line == 0) return true;
-    return news_fail(err, NEWS_ERR_CONFIG, "%s:%d: %s", path, line,
-                     l.why.code != NEWS_OK ? l.why.message
-                     : l.too_long          ? "the line is too long"
-                                           : "is not \"name = value\"");
+    return load_file(&(struct load){.o = o}, path, required, err);
+}
+
+bool options_load_sections(struct options *o, const char *path,
+                           bool (*on_line)(void *user, const char *section, const char *name,
+                                           const char *value, unsigned long line,
+                                           struct news_error *err),
+                           void *user, struct news_error *err)
+{
+    return load_file(&(struct load){.o = o, .on_line = on_line, .user = user}, path, true, err);
 }
 
 /* ---- the command line ---- */
@@ -317,16 +401,32 @@ static bool takes_next(const struct option *table, const char *text)
     return false;
 }
 
+/* The value of a letter within a cluster such as "-vcFILE"; next is what follows the cluster. */
+static const char *peek_cluster(const struct option *table, const char *cluster, const char *next,
+                                const char *name)
+{
+    for (const char *letter = cluster + 1; *letter; letter++) {
+        const struct option *row = option_of_letter(table, *letter);
+        if (!row || !takes_value(row)) continue;
+        if (strcmp(row->name, name) != 0) return NULL;
+        return letter[1] ? letter + 1 : next;
+    }
+    return NULL;
+}
+
 const char *options_peek(const struct option *table, int argc, char **argv, const char *name)
 {
     size_t len = strlen(name);
     const char *value = NULL;
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        const char *text = argv[i];
+        const char *text = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL, *found = NULL;
         if (strncmp(text, "--", 2) == 0 && strncmp(text + 2, name, len) == 0) {
-            if (text[2 + len] == '=') value = text + 2 + len + 1;
-            if (text[2 + len] == '\0' && i + 1 < argc) value = argv[i + 1];
+            if (text[2 + len] == '=') found = text + 2 + len + 1;
+            if (text[2 + len] == '\0') found = next;
+        } else if (text[0] == '-' && text[1] != '-') {
+            found = peek_cluster(table, text, next, name);
         }
+        if (found) value = found;
         if (takes_next(table, text)) i++;
     }
     return value;

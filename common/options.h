@@ -62,9 +62,20 @@ bool options_init(struct options *o, const char *program, const struct option *t
                   void *settings, struct news_error *err);
 void options_deinit(struct options *o);
 
-/* Reads "name = value" lines (inih); the error names file and line. A missing file is an error
- * only when required. Sections other than the unnamed one are refused. */
+/* Reads "name = value" lines (inih) of at most 4095 bytes; the error names file and line. A missing
+ * file is an error only when required. Sections are refused. Lists that a file read before has set
+ * are replaced. */
 bool options_load(struct options *o, const char *path, bool required, struct news_error *err);
+/* The same of a file that must exist and may have sections: on_line is given each "name = value"
+ * inside one, and refuses it with err (file and line are added here). name NULL: the section
+ * begins. The strings live for the call. */
+bool options_load_sections(struct options *o, const char *path,
+                           bool (*on_line)(void *user, const char *section, const char *name,
+                                           const char *value, unsigned long line,
+                                           struct news_error *err),
+                           void *user, struct news_error *err);
+/* A time as OPTION_TIME has it. */
+bool options_read_time(const char *text, long long *ms);
 
 /* Sets one option by name as the environment does. */
 bool options_set(struct options *o, const char *name, const char *value, struct news_error *err);

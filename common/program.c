@@ -18,14 +18,29 @@ static int failed(const struct news_error *err)
     return news_exit_status(err->code);
 }
 
+static bool pass_over(void *user, const char *section, const char *name, const char *value,
+                      unsigned long line, struct news_error *err)
+{
+    (void)user, (void)section, (void)name, (void)value, (void)line, (void)err;
+    return true;
+}
+
+static bool load_file(const struct program *p, struct options *o, const char *path, bool required,
+                      struct news_error *err)
+{
+    if (!p->sections || (!required && access(path, R_OK) != 0))
+        return options_load(o, path, required, err);
+    return options_load_sections(o, path, pass_over, NULL, err);
+}
+
 static bool load(const struct program *p, struct options *o, int argc, char **argv,
                  struct news_error *err)
 {
     char path[4096], file[64];
     const char *given = options_peek(p->options, argc, argv, "config");
-    if (given) return options_load(o, given, true, err);
+    if (given) return load_file(p, o, given, true, err);
     (void)snprintf(file, sizeof file, "%s.conf", p->name);
-    return !options_config_path(file, path, sizeof path) || options_load(o, path, false, err);
+    return !options_config_path(file, path, sizeof path) || load_file(p, o, path, false, err);
 }
 
 static bool read_environment(const struct program *p, struct options *o, struct news_error *err)

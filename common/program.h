@@ -10,6 +10,7 @@ struct program {
     const struct option *options;   /* its table */
     void (*usage)(FILE *out);       /* the text above the options in --help */
     const char *const *environment; /* pairs: variable, option; NULL-terminated; or NULL */
+    bool sections; /* its configuration file may have some: the program reads them itself */
 };
 
 /* First makes sure that descriptors 0 to 2 are taken, so that no socket of ours becomes "standard

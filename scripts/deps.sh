@@ -23,7 +23,9 @@ needs_build='
     libxml2-dev        library libxml-2.0
     libutf8proc-dev    library libutf8proc
     libinih-dev        library inih
-    libssl-dev         library libcrypto'
+    libssl-dev         library libcrypto
+    libsqlite3-dev     library sqlite3
+    libcurl4-openssl-dev library libcurl'
 needs_run='
     mosquitto          command mosquitto'
 needs_test='

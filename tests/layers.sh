@@ -59,10 +59,10 @@ only '<mosquitto' 'common/transport/*'
 only '<jansson' common/item_upgrade.c publisher/feed_json.c publisher/short_form.c
 only '<libxml/' 'publisher/*'
 only '<utf8proc' 'common/text*' common/topic.c 'publisher/*'
-only '<ini\.h' common/options.c 'publisher/*'
+only '<ini\.h' common/options.c
 only '<openssl/' common/uuid.c 'relay/*' 'publisher/*'
-only '<sqlite3' 'publisher/*' 'subscriber/*'
-only '<curl/' 'publisher/*'
+only '<sqlite3' 'common/storage/*' publisher/journal.c subscriber/store.c
+only '<curl/' publisher/fetch.c
 only '<(ncurses|curses|panel)' 'subscriber/*'
 only '<pcre2' 'subscriber/*' 'common/*'
 only '<cmocka'

@@ -772,6 +772,86 @@ static void every_old_fixture_comes_out_as_3_1(void **state)
     assert_true(count > 0);
 }
 
+/* -------------------------------------------------------------------------- Changed and compared
+ */
+
+static void assert_changes(const char *text, const struct item_change *changes, size_t count,
+                           const char *expected)
+{
+    struct ninjs item = checked(text);
+    struct buf out = {0};
+    buf_puts(&out, "before ");
+    item_change(&item, changes, count, &out);
+    assert_string_equal(out.data, expected);
+    buf_deinit(&out);
+}
+
+static void members_are_replaced_added_and_left_out(void **state)
+{
+    (void)state;
+    const struct item_change changes[] = {{"version", {"\"2\"", 3}},
+                                          {"title", {"\"t\"", 3}},
+                                          {"by", {NULL, 0}},
+                                          {"slugline", {NULL, 0}}};
+    assert_changes("{ \"uri\" : \"u:1\" , \"by\":\"x\",\"version\":\"1\" }", changes, 4,
+                   "before {\"uri\":\"u:1\",\"version\":\"2\",\"title\":\"t\"}");
+    assert_changes("{\"by\":\"x\",\"uri\":\"u:1\"}", changes, 4,
+                   "before {\"uri\":\"u:1\",\"version\":\"2\",\"title\":\"t\"}");
+    assert_changes("{\"uri\":\"u:1\",\"ver\\u0073ion\":\"1\"}", changes, 1,
+                   "before {\"uri\":\"u:1\",\"ver\\u0073ion\":\"2\"}");
+    assert_changes("{\"uri\":\"u:1\"}", NULL, 0, "before {\"uri\":\"u:1\"}");
+}
+
+static uint64_t hash_of(const char *text)
+{
+    struct ninjs item = checked(text);
+    return item_content_hash(&item);
+}
+
+static void items_that_say_the_same_have_the_same_hash(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "{\"uri\":\"u:1\",\"by\":\"x\",\"title\":\"t\"}",
+        "{\"title\":\"t\",\"by\":\"x\",\"uri\":\"u:2\"}",
+        "{\"uri\":\"u:1\",\"by\":\"x\",\"title\":\"t\",\"version\":\"2\",\"standard\":{},"
+        "\"versionCreated\":\"2026-11-23\",\"firstCre\\u0061ted\":\"2026-11-23\"}",
+        "{\"uri\":\"u:1\",\"by\":\"x\",\"title\":\"t\",\"altIds\":[]}",
+        "{\"uri\":\"u:1\",\"by\":\"x\",\"title\":\"t\",\"altIds\":[{\"role\":\"newswire\","
+        "\"value\":\"a:b:1\"}]}",
+    };
+    for (size_t i = 1; i < COUNT(same); i++)
+        if (hash_of(same[i]) != hash_of(same[0])) fail_msg("%s", same[i]);
+    assert_int_not_equal(hash_of("{\"uri\":\"u:1\"}"), 0);
+}
+
+/* Each differs in one place from the first, the last in two that are alike. */
+static void items_that_say_something_else_have_another_hash(void **state)
+{
+    (void)state;
+    static const char *const others[] = {
+        "{\"uri\":\"u:1\",\"by\":\"x1\",\"title\":\"t1\"}",
+        "{\"uri\":\"u:1\",\"by\":\"x1\",\"title\":\"t2\"}",
+        "{\"uri\":\"u:1\",\"by\":\"t1\",\"title\":\"x1\"}",
+        "{\"uri\":\"u:1\",\"by\":\"x1\"}",
+        "{\"uri\":\"u:1\",\"by\":\"x1\",\"title\":\"t1\",\"urgency\":1}",
+        "{\"uri\":\"u:1\",\"by\":\"x1\",\"title\":\"t1\",\"pubStatus\":\"canceled\"}",
+        "{\"uri\":\"u:1\",\"by\":\"x1\",\"title\":\"t1\",\"altIds\":[{\"value\":\"g\"}]}",
+        "{\"uri\":\"u:1\",\"by\":\"x2\",\"title\":\"t2\"}",
+    };
+    for (size_t i = 0; i < COUNT(others); i++)
+        for (size_t k = 0; k < i; k++)
+            if (hash_of(others[i]) == hash_of(others[k])) fail_msg("%s, %s", others[i], others[k]);
+    char text[128];
+    uint64_t seen[200];
+    for (unsigned i = 0; i < 200; i++) { /* alike in two places at once */
+        (void)snprintf(text, sizeof text, "{\"uri\":\"u\",\"by\":\"%u\",\"title\":\"%u\"}", i, i);
+        seen[i] = hash_of(text);
+        for (unsigned k = 0; k < i; k++)
+            assert_true(seen[i] != seen[k]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -802,6 +882,9 @@ int main(void)
         cmocka_unit_test(a_single_alt_id_may_stand_without_its_array),
         cmocka_unit_test(an_old_item_nested_without_end_is_refused),
         cmocka_unit_test(every_old_fixture_comes_out_as_3_1),
+        cmocka_unit_test(members_are_replaced_added_and_left_out),
+        cmocka_unit_test(items_that_say_the_same_have_the_same_hash),
+        cmocka_unit_test(items_that_say_something_else_have_another_hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -456,6 +456,25 @@ static void each_source_gives_way_to_the_next(void **state)
     free(path);
 }
 
+static void a_file_that_is_read_again_makes_no_list_longer(void **state)
+{
+    (void)state;
+    char *path = file_made("topic = a\ntopic = b\noutput = x\n");
+    struct run r;
+    run_start(&r);
+    for (int i = 0; i < 2; i++) {
+        assert_true(options_load(&r.o, path, true, &r.err));
+        assert_int_equal(r.s.topics.count, 2);
+        assert_string_equal(r.s.topics.items[1], "b");
+    }
+    assert_true(run_parse(&r, "-t c"));
+    assert_true(options_load(&r.o, path, true, &r.err));
+    assert_int_equal(r.s.topics.count, 1);
+    options_deinit(&r.o);
+    (void)unlink(path);
+    free(path);
+}
+
 static void an_unknown_name_in_the_environment_is_refused(void **state)
 {
     (void)state;
@@ -485,7 +504,10 @@ static void faults_in_a_file_are_told_with_file_and_line(void **state)
          ":2: --count: \"1001\" is not a number from 0 to 1000"},
         {"urgency = 0-3\n", ":1: --urgency: \"0-3\" is not a range within 1-9"},
         {"output\n", ":1: is not \"name = value\""},
-        {"[section]\noutput = x\n", ":2: there is no section [section]"},
+        {"[section]\noutput = x\n", ":1: there is no section [section]"},
+        {"output = x\n[section]\n", ":2: there is no section [section]"}, /* an empty one, too */
+        {"output\ncount = x\n", ":1: is not \"name = value\""}, /* the first fault is told */
+        {"\xef\xbb\xbfnope = x\n", ":1: there is no setting \"nope\""},
         {"help = x\n", ":1: there is no setting \"help\""},
         {"config = x\n", ":1: there is no setting \"config\""},
     };
@@ -509,23 +531,45 @@ static void faults_in_a_file_are_told_with_file_and_line(void **state)
 static void a_long_line_of_a_file_is_read_whole_or_refused(void **state)
 {
     (void)state;
-    for (size_t len = 150; len < 600; len += 50) {
-        char content[700] = "output = ";
-        memset(content + 9, 'x', len);
-        strcpy(content + 9 + len, "\ncount = 7\n");
+    static const size_t lengths[] = {150, 185, 186, 187,  188,  189,  190,  191,
+                                     192, 195, 200, 2000, 4085, 4086, 4087, 9000};
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        size_t len = lengths[i];
+        char content[9100] = "output = ", value[9100] = "";
+        memset(value, 'x', len);
+        value[len / 2] = ' ';
+        (void)snprintf(content + 9, sizeof content - 9, "%.9000s ; aside\ncount = 7\n", value);
+        if (len >= 4085) strcpy(content + 9 + len, "\ncount = 7\n"); /* to the byte */
         char *path = file_made(content);
         struct run r;
         run_start(&r);
         bool ok = options_load(&r.o, path, true, &r.err);
         (void)unlink(path);
         free(path);
-        if (ok && strlen(r.s.output) != len)
-            fail_msg("%zu bytes became %zu", len, strlen(r.s.output));
+        assert_int_equal(ok, len <= 4085);
+        if (ok) assert_string_equal(r.s.output, value);
         if (ok) assert_int_equal(r.s.count, 7);
-        if (!ok && !strstr(r.err.message, ":1:"))
-            fail_msg("%zu bytes: %s", len, r.err.message); /* the line that is too long */
+        if (!ok) assert_non_null(strstr(r.err.message, ":1: the line is too long"));
         options_deinit(&r.o);
     }
+}
+
+static void a_byte_that_ends_strings_does_not_hide_the_rest_of_its_line(void **state)
+{
+    (void)state;
+    static const char content[] = "count = 1\noutput = a\0b\n";
+    char path[] = "/tmp/newswire-options-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content, sizeof content - 1), sizeof content - 1);
+    (void)close(fd);
+    struct run r;
+    run_start(&r);
+    bool ok = options_load(&r.o, path, true, &r.err);
+    (void)unlink(path);
+    assert_false(ok);
+    assert_non_null(strstr(r.err.message, ":2: the line holds a NUL byte"));
+    options_deinit(&r.o);
 }
 
 /* inih takes an indented line for the continuation of the value above it. */
@@ -541,6 +585,101 @@ static void an_indented_line_does_not_overwrite_the_one_above(void **state)
     if (ok) assert_string_equal(r.s.output, "text");
     if (ok) assert_int_equal(r.s.count, 7);
     options_deinit(&r.o);
+}
+
+/* ----------------------------------------------------------------------------------- Sections */
+
+struct told {
+    char lines[1024];
+    const char *refuse; /* a name */
+};
+
+static bool note_line(void *user, const char *section, const char *name, const char *value,
+                      unsigned long line, struct news_error *err)
+{
+    struct told *t = user;
+    size_t used = strlen(t->lines);
+    (void)snprintf(t->lines + used, sizeof t->lines - used, "%lu[%s]%s%s%s\n", line, section,
+                   name ? name : "", name ? "=" : "", value ? value : "");
+    if (!name || !t->refuse || strcmp(name, t->refuse) != 0) return true;
+    return news_fail(err, NEWS_ERR_DATA, "%s is not wanted", name);
+}
+
+static bool load_sections(struct run *r, const char *content, struct told *t, char expected[512],
+                          const char *message)
+{
+    char *path = file_made(content);
+    run_start(r);
+    bool ok = options_load_sections(&r->o, path, note_line, t, &r->err);
+    (void)snprintf(expected, 512, "%s%s", path, message);
+    (void)unlink(path);
+    free(path);
+    return ok;
+}
+
+static void sections_are_told_line_by_line_and_what_precedes_them_is_settings(void **state)
+{
+    (void)state;
+    struct run r;
+    struct told t = {0};
+    char expected[512];
+    if (!load_sections(&r,
+                       "output = x\n# a comment\n[one]\nname = value ; aside\n\n  other: v w\n"
+                       "[empty]\n[one] ; again\noutput = y\n[a section whose name is longer than "
+                       "inih has room for, by far]\nb = c",
+                       &t, expected, ""))
+        fail_msg("%s", r.err.message);
+    assert_string_equal(r.s.output, "x");
+    assert_string_equal(t.lines, "3[one]\n4[one]name=value\n6[one]other=v w\n7[empty]\n8[one]\n"
+                                 "9[one]output=y\n"
+                                 "10[a section whose name is longer than inih has room for, by far]"
+                                 "\n11[a section whose name is longer than inih has room for, by "
+                                 "far]b=c\n");
+    options_deinit(&r.o);
+}
+
+static void faults_in_sections_are_told_with_file_and_line(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *content, *message;
+    } cases[] = {
+        {"[a]\nb = c\nbad = d\nbad = e\n", ":3: bad is not wanted"},
+        {"nope = 1\n[a]\nb = c\n", ":1: there is no setting \"nope\""},
+        {"[a]\nb\nbad = c\n", ":2: is not \"name = value\""},
+        {"[a\nb = c\n", ":1: is not \"name = value\""},
+        {"[a] b = c\n", ":1: something follows the section's name"},
+        {"\n[0123456789012345678901234567890123456789012345678901234567890123456789"
+         "0123456789012345678901234567890123456789012345678901234567890123456789]\n",
+         ":2: the section's name is too long"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run r;
+        struct told t = {.refuse = "bad"};
+        char expected[512];
+        bool ok = load_sections(&r, cases[i].content, &t, expected, cases[i].message);
+        if (ok) fail_msg("%s was passed", cases[i].content);
+        assert_string_equal(r.err.message, expected);
+        assert_int_equal(r.err.code, NEWS_ERR_CONFIG);
+        options_deinit(&r.o);
+    }
+    struct run r;
+    run_start(&r);
+    assert_false(options_load_sections(&r.o, "/nonexistent/a.conf", note_line, NULL, &r.err));
+    assert_string_equal(r.err.message, "/nonexistent/a.conf: No such file or directory");
+    options_deinit(&r.o);
+}
+
+static void times_are_read_for_others_as_well(void **state)
+{
+    (void)state;
+    long long ms = -1;
+    assert_true(options_read_time("15m", &ms));
+    assert_int_equal(ms, 900000);
+    assert_false(options_read_time("15x", &ms));
+    assert_false(options_read_time("", &ms));
+    assert_false(options_read_time("-1s", &ms));
+    assert_int_equal(ms, 900000);
 }
 
 static void a_missing_file_is_a_fault_only_where_it_was_asked_for(void **state)
@@ -653,10 +792,15 @@ int main(void)
         cmocka_unit_test(the_file_named_on_the_command_line_is_known_before_it_is_parsed),
         cmocka_unit_test(an_option_of_another_command_is_refused),
         cmocka_unit_test(each_source_gives_way_to_the_next),
+        cmocka_unit_test(a_file_that_is_read_again_makes_no_list_longer),
         cmocka_unit_test(an_unknown_name_in_the_environment_is_refused),
         cmocka_unit_test(faults_in_a_file_are_told_with_file_and_line),
         cmocka_unit_test(a_long_line_of_a_file_is_read_whole_or_refused),
+        cmocka_unit_test(a_byte_that_ends_strings_does_not_hide_the_rest_of_its_line),
         cmocka_unit_test(an_indented_line_does_not_overwrite_the_one_above),
+        cmocka_unit_test(sections_are_told_line_by_line_and_what_precedes_them_is_settings),
+        cmocka_unit_test(faults_in_sections_are_told_with_file_and_line),
+        cmocka_unit_test(times_are_read_for_others_as_well),
         cmocka_unit_test(a_missing_file_is_a_fault_only_where_it_was_asked_for),
         cmocka_unit_test(the_configuration_is_where_xdg_says),
         cmocka_unit_test(help_names_every_option_within_79_columns),
