@@ -4,14 +4,18 @@
 #
 #     bench/pipeline.sh [-n ITEMS] [-r ROUNDS]
 #
-# Each round runs both pairs, in alternating order, over the same file of ninjs items of about 512
+# Each round runs three pairs, in alternating order, over the same file of ninjs items of about 512
 # bytes at QoS 1, each pair from the publisher's start to the subscriber's last item:
 #     ours   newspub send --no-journal FILE   ->  newssub -o ndjson -n ITEMS
+#     kept   newspub send --journal J FILE    ->  newssub -o ndjson -n ITEMS --store S
 #     peer   mosquitto_pub -l -q 1 < FILE     ->  mosquitto_sub -q 1 -C ITEMS
-# (the peer's file in parts, see peer_pub).
-# Printed: items/s, CPU microseconds an item of each process and of the broker, lost items; then
-# the ratio of the medians. A second part compares `newspub convert` with `xmllint --noout` on the
-# same XML. Only ratios of one run mean anything.
+# (the peer's file in parts, see peer_pub). `kept` has every item on two disks, synchronous FULL,
+# before it is acknowledged; the others promise nothing. Then, on the journal of `kept`:
+#     sync   newspub run answers newssub --store --last ITEMS, which has none of them
+# from the subscriber's start to its last item. Printed: items/s, CPU microseconds an item of each
+# process and of the broker, lost items; then the ratios of the medians to the peer's. A last part
+# compares `newspub convert` with `xmllint --noout` on the same XML. Only ratios of one run mean
+# anything.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C.UTF-8
@@ -79,12 +83,49 @@ ours() {
     timed sub "$build/subscriber/newssub" -v -b "$BROKER_URL" -o ndjson -n "$items" \
         --for 120s >"$work/out" &
     local sub=$!
-    wait_for_line "$work/sub.err" 'subscribed to'
+    wait_for_line "$work/sub.err" 'subscribed to news/'
     start=$(now_us)
     timed pub "$build/publisher/newspub" -b "$BROKER_URL" send --no-journal --publisher bench \
         "$work/items"
     wait "$sub"
     took=$(($(now_us) - start))
+    got=$(wc -l <"$work/out")
+    distinct=$(grep -o '"uri":"urn:example:bench:[0-9]*"' "$work/out" | sort -u | wc -l)
+}
+
+# Nothing is published twice by one journal, so each round has its own.
+kept() {
+    rm -rf "$work/sub.err" "$work/kept"
+    mkdir "$work/kept"
+    timed sub "$build/subscriber/newssub" -v -b "$BROKER_URL" -o ndjson -n "$items" \
+        --store "$work/kept/store" --for 120s >"$work/out" &
+    local sub=$!
+    wait_for_line "$work/sub.err" 'subscribed to news/'
+    start=$(now_us)
+    timed pub "$build/publisher/newspub" -b "$BROKER_URL" send --journal "$work/kept/journal" \
+        --keep-items 0 --publisher bench "$work/items"
+    wait "$sub"
+    took=$(($(now_us) - start))
+    got=$(wc -l <"$work/out")
+    distinct=$(grep -o '"uri":"urn:example:bench:[0-9]*"' "$work/out" | sort -u | wc -l)
+}
+
+# The journal is that of `kept`; the subscriber is new and wants all of it.
+sync() {
+    local newspub
+    printf '[none]\nfifo = %s/fifo\n' "$work" >"$work/run.conf"
+    rm -rf "$work/away" "$work/sub.err"
+    "$build/publisher/newspub" -v -b "$BROKER_URL" run -c "$work/run.conf" --publisher bench \
+        --keep-items 0 --journal "$work/kept/journal" 2>"$work/run.err" &
+    newspub=$!
+    wait_for_line "$work/run.err" ': connected'
+    start=$(now_us)
+    timed sub "$build/subscriber/newssub" -v -b "$BROKER_URL" -o ndjson -n "$items" \
+        --last "$items" --store "$work/away" --for 120s >"$work/out"
+    took=$(($(now_us) - start))
+    cpu_ticks "$newspub" | awk -v hz="$(getconf CLK_TCK)" '{ print $1 / hz, 0 }' >"$work/pub.cpu"
+    kill "$newspub"
+    wait "$newspub" || :
     got=$(wc -l <"$work/out")
     distinct=$(grep -o '"uri":"urn:example:bench:[0-9]*"' "$work/out" | sort -u | wc -l)
 }
@@ -138,10 +179,13 @@ median() { # PAIR
 
 printf '%-5s %9s %10s %10s %10s %6s %6s\n' pair items/s 'pub us' 'broker us' 'sub us' lost twice
 for ((round = 1; round <= rounds; round++)); do
-    if ((round % 2)); then row ours; row peer; else row peer; row ours; fi
+    if ((round % 2)); then row ours; row peer; row kept; else row kept; row peer; row ours; fi
+    row sync
 done
-awk -v a="$(median ours)" -v b="$(median peer)" \
-    'BEGIN { printf "median: ours %.0f/s, peer %.0f/s: %.2f x\n", a, b, a / b }'
+for pair in ours kept sync; do
+    awk -v pair="$pair" -v a="$(median "$pair")" -v b="$(median peer)" \
+        'BEGIN { printf "median: %s %.0f/s, peer %.0f/s: %.2f x\n", pair, a, b, a / b }'
+done
 
 # --- convert against xmllint ---------------------------------------------------------------------
 

@@ -144,7 +144,7 @@ bool draft_write(const struct draft *d, int64_t now_ms, struct buf *out, struct 
     json_put_name(out, "standard");
     buf_puts(out, NINJS_STANDARD_JSON);
     json_put_member(out, "type", "text");
-    json_put_member(out, "version", d->version ? d->version : "1");
+    json_put_member(out, "version", d->version);
     json_put_date(out, "versionCreated", version);
     json_put_date(out, "firstCreated", first);
     json_put_member(out, "pubStatus", d->pub_status ? d->pub_status : "usable");

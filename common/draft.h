@@ -48,7 +48,7 @@ struct draft {
     const char *source_uri; /* the feed's own page or id, absolute URI */
     const char *copyright;
     const char *ed_note;
-    const char *version;    /* decimal; NULL is "1" */
+    const char *version;    /* decimal; NULL: does not say */
     const char *pub_status; /* NULL is "usable" */
     int64_t published_ms;   /* DATE_UNKNOWN: the time it was first seen, now_ms */
     int64_t updated_ms;     /* DATE_UNKNOWN: as published */

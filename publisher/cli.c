@@ -4,14 +4,17 @@
 
 #include "common/topic.h"
 #include "publisher/convert.h"
+#include "publisher/journal.h"
+#include "publisher/journal_command.h"
+#include "publisher/run.h"
 #include "publisher/send.h"
 
-enum { SEND = 1, CONVERT = 2, CHECK = 4 };
+enum { SEND = 1, CONVERT = 2, CHECK = 4, RUN = 8, JOURNAL = 16 };
 
 static const struct command commands[] = {
-    {"send", SEND, send_run},
-    {"convert", CONVERT, convert_run},
-    {"check", CHECK, check_run},
+    {"send", SEND, send_run},          {"run", RUN, run_run},
+    {"convert", CONVERT, convert_run}, {"check", CHECK, check_run},
+    {"journal", JOURNAL, journal_run},
 };
 
 const struct command *command_find(const char *name)
@@ -30,13 +33,20 @@ static void usage(FILE *out)
           "\n"
           "Commands:\n"
           "  send [FILE...]            publish items and wait until the broker has them\n"
+          "  run -c FILE               publish what the sources of FILE bring, for as long as it runs\n"
           "  convert [FILE...]         print the items as NDJSON; no network\n"
           "  check [FILE...]           say what is wrong, as FILE:LINE: path: message\n"
+          "  journal [list|show|prune] what was accepted: a line each; items by number or uri, as\n"
+          "                            JSON; delete what is older than --keep-time\n"
           "\n"
           "A FILE (none, or -: standard input) is told by its content: ninjs items, one a line\n"
           "or one JSON document; RSS 0.9x, 1.0 or 2.0; Atom 0.3 or 1.0; JSON Feed 1.0 or 1.1.\n"
           "ninjs 1.x and 2.x and the short form {\"title\":...,\"body\":...,\"link\":...} are\n"
-          "upgraded. With --title, send and convert make one item of the options instead.\n",
+          "upgraded. With --title, send and convert make one item of the options instead.\n"
+          "\n"
+          "An item is accepted when it is on disk, in the publisher's journal; it is numbered there\n"
+          "and sent from there, again after any interruption, until the broker has acknowledged it.\n"
+          "Subscribers ask the journal for what they missed.\n",
           out);
 }
 
@@ -46,18 +56,36 @@ static void usage(FILE *out)
 static const struct option options[] = {
     DIAL_OPTIONS(struct settings, dial),
     {.name = "window", .type = OPTION_NUMBER, .argument = "N", .fallback = "200", .least = 1,
-     .most = 10000, .commands = SEND, AT(dial.window),
+     .most = 10000, .commands = SEND | RUN, AT(dial.window),
      .help = "unacknowledged items at most; libmosquitto walks them all for each new one"},
     {.name = "drain-timeout", .type = OPTION_TIME, .argument = "TIME", .fallback = "30s",
      .commands = SEND, AT(drain_timeout_ms),
      .help = "how long to wait for the last acknowledgements, and for a lost broker"},
     {.name = "rate", .type = OPTION_NUMBER, .argument = "N", .fallback = "0", .most = 10000000,
      .commands = SEND, AT(rate), .help = "at most N items a second; 0: as fast as it goes"},
-    {.name = "no-journal", .type = OPTION_FLAG, .commands = SEND, AT(no_journal),
-     .help = "stream without durability. This version has no journal yet, so that every send "
-             "does; scripts that mean it should say it"},
     {.name = "dry-run", .letter = 'n', .type = OPTION_FLAG, .commands = SEND, AT(dry_run),
-     .help = "print topic and item of what would be sent; no network"},
+     .help = "print topic and item of what would be sent, as if it was new; no journal, no network"},
+
+    {.help = "Journal", .commands = SEND | RUN | JOURNAL},
+    {.name = "journal", .type = OPTION_TEXT, .argument = "FILE", .commands = SEND | RUN | JOURNAL,
+     AT(journal),
+     .help = "what was accepted (default ~/.local/state/newswire/PUBLISHER.journal)"},
+    {.name = "no-journal", .type = OPTION_FLAG, .commands = SEND, AT(no_journal),
+     .help = "stream without durability: what is not acknowledged at the end is lost, nobody can "
+             "ask for it later, and every run has numbers of its own"},
+    {.name = "keep-time", .type = OPTION_TIME, .argument = "TIME", .fallback = "7d",
+     .commands = SEND | RUN | JOURNAL, AT(keep_ms),
+     .help = "how long acknowledged items stay in the journal; 0: for ever"},
+    {.name = "keep-items", .type = OPTION_NUMBER, .argument = "N", .fallback = "100000",
+     .most = 1000000000000, .commands = SEND | RUN | JOURNAL, AT(keep_items),
+     .help = "and how many of them at most; 0: any number"},
+    {.name = "linger", .type = OPTION_TIME, .argument = "TIME", .fallback = "100ms",
+     .commands = SEND, AT(linger_ms),
+     .help = "stay connected so long after the last item, for subscribers that ask for what they "
+             "missed; those who do are answered in full"},
+    {.name = "lock-wait", .type = OPTION_TIME, .argument = "TIME", .fallback = "30s",
+     .commands = SEND | JOURNAL, AT(lock_wait_ms),
+     .help = "how long to wait for another newspub to finish with the journal"},
 
     {.help = "Place in the topic tree"},
     {.name = "publisher", .type = OPTION_TEXT, .argument = "NAME", AT(publisher),
@@ -89,6 +117,15 @@ static const struct option options[] = {
     {.name = "uri", .type = OPTION_TEXT, .argument = "URI", .commands = SEND | CONVERT, AT(uri),
      .help = "the item's identity (default: a new one)"},
 
+    {.help = "Corrections", .commands = SEND},
+    {.name = "update", .type = OPTION_TEXT, .argument = "URI", .commands = SEND, AT(update),
+     .help = "publish the next version of what was published as URI, with the options above in "
+             "place of what it said"},
+    {.name = "kill", .type = OPTION_TEXT, .argument = "URI", .commands = SEND, AT(kill),
+     .help = "withdraw what was published as URI, in all its versions"},
+    {.name = "note", .type = OPTION_TEXT, .argument = "TEXT", .commands = SEND, AT(note),
+     .help = "why, for the desks that receive it"},
+
     DIAL_GENERAL_OPTIONS(struct settings, dial),
     {0},
 };
@@ -97,4 +134,18 @@ static const struct option options[] = {
 static const char *const environment[] = {"NEWSWIRE_BROKER", "broker", NULL};
 
 const struct program newspub = {
-    .name = "newspub", .options = options, .usage = usage, .environment = environment};
+    .name = "newspub",
+    .options = options,
+    .usage = usage,
+    .environment = environment,
+    .sections = true,
+};
+
+bool settings_journal_path(const struct settings *s, const char *publisher, char *out, size_t size,
+                           struct news_error *err)
+{
+    if (!s->journal) return journal_default_path(publisher, out, size, err);
+    int n = snprintf(out, size, "%s", s->journal);
+    if (n >= 0 && (size_t)n < size) return true;
+    return news_fail(err, NEWS_ERR_USAGE, "--journal: the path is too long");
+}

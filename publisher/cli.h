@@ -11,11 +11,18 @@ struct settings {
     struct dial_settings dial;
     const char *root, *publisher, *service;
     const char *title, *body, *link, *uri, *by, *located;
+    const char *update, *kill, *note;
     const char *subject, *language;
     long long urgency;
     bool no_journal, dry_run;
     long long rate, drain_timeout_ms;
+    const char *journal;
+    long long keep_ms, keep_items, lock_wait_ms, linger_ms;
 };
+
+/* --journal, else the publisher's own. */
+bool settings_journal_path(const struct settings *s, const char *publisher, char *out, size_t size,
+                           struct news_error *err);
 
 extern const struct program newspub;
 
@@ -23,7 +30,7 @@ extern const struct program newspub;
 struct command {
     const char *name;
     unsigned bit; /* in struct option's commands */
-    int (*run)(const struct settings *s, char *const *files, int file_count);
+    int (*run)(const struct settings *s, char *const *operands, int count);
 };
 
 /* NULL: there is none of that name. */

@@ -38,6 +38,8 @@ struct feed {
     size_t left_out;      /* items beyond FEED_ITEMS_MAX */
     size_t bad_dates;     /* items with a date, and none that could be read */
     unsigned ttl_minutes; /* the feed's own wish how seldom to ask; 0 none */
+    uint32_t skip_hours;  /* bit h: not in the hour h of UTC */
+    uint32_t skip_days;   /* bit d: not on that weekday; 0 is Sunday */
     struct arena *memory; /* owns every string above */
 };
 

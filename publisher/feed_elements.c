@@ -310,6 +310,22 @@ static void end_frequency(struct feed_reader *r)
     if (times > 1) r->build->feed->ttl_minutes /= times;
 }
 
+/* RSS 0.91 counted from 1 to 24, RSS 2.0 from 0 to 23: 24 and 0 are the same hour. */
+static void end_hour(struct feed_reader *r)
+{
+    unsigned hour = small_number(r->text.data);
+    if (r->text.len && hour <= 24) r->build->feed->skip_hours |= 1u << hour % 24;
+}
+
+static void end_day(struct feed_reader *r)
+{
+    static const char *const days[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                       "Thursday", "Friday", "Saturday"};
+    for (size_t i = 0; r->text.len && i < sizeof days / sizeof *days; i++) {
+        if (strcasestr(r->text.data, days[i])) r->build->feed->skip_days |= 1u << i;
+    }
+}
+
 /* ---- the tables ---- */
 
 #define ITEM  FEED_IN(PLACE_ITEM)
@@ -343,6 +359,10 @@ static const struct feed_element rss[] = {
     TEXT("copyright", FEED | ITEM, SLOT_RIGHTS),
     {"source", ITEM, PLACE_TEXT, SLOT_SOURCE, start_rss_source, NULL},
     OF("ttl", FEED, PLACE_TEXT, NULL, end_ttl),
+    OF("skipHours", FEED, PLACE_FEED, NULL, NULL),
+    OF("hour", FEED, PLACE_TEXT, NULL, end_hour),
+    OF("skipDays", FEED, PLACE_FEED, NULL, NULL),
+    OF("day", FEED, PLACE_TEXT, NULL, end_day),
     OF("image", ITEM, PLACE_IMAGE, NULL, NULL),
     OF("url", FEED_IN(PLACE_IMAGE), PLACE_TEXT, NULL, end_image_url),
     {0},

@@ -10,7 +10,7 @@
 
 #include "common/buf.h"
 #include "common/item.h"
-#include "publisher/feed.h"
+#include "publisher/feed_items.h"
 #include "publisher/short_form.h"
 
 enum { FILL_SIZE = 256 * 1024 };
@@ -29,41 +29,44 @@ struct input {
     int fd;
     int64_t now_ms;
     enum mode mode;
-    struct buf bytes;   /* read, not yet used up */
-    size_t used;        /* of bytes: lines that are dealt with */
-    unsigned long line; /* number of the line at used */
-    bool end;           /* nothing more to read */
-    bool skipping;      /* the rest of a line that was too long */
-    struct buf text;    /* the item given out, when it is not in bytes */
+    struct buf bytes;        /* read, not yet used up */
+    size_t used;             /* of bytes: lines that are dealt with */
+    unsigned long line;      /* number of the line at used */
+    bool end;                /* nothing more to read */
+    bool skipping;           /* the rest of a line that was too long */
+    struct buf text;         /* the item given out, when it is not in bytes */
+    unsigned long item_line; /* where it stands; 0: not known */
     struct feed *feed;
-    size_t next;       /* item of feed */
-    unsigned remark;   /* the next thing to say of feed as a whole */
-    bool oldest_first; /* give a feed's items in the order of their dates */
-    bool backwards;    /* which for this one is from its end */
+    struct feed_items items;
+    struct feed_remark remarks[FEED_REMARKS_MAX];
+    size_t remark, remark_count; /* said, and in all */
+    bool oldest_first;           /* give a feed's items in the order of their dates */
     struct json_cursor elements;
 };
+
+struct input *input_adopt(int fd, const char *name, int64_t now_ms, bool oldest_first,
+                          struct news_error *err)
+{
+    struct input *in = calloc(1, sizeof *in);
+    if (!in) {
+        if (fd != STDIN_FILENO) (void)close(fd);
+        news_fail(err, NEWS_ERR_MEMORY, "%s: out of memory", name);
+        return NULL;
+    }
+    *in = (struct input){
+        .path = name, .fd = fd, .now_ms = now_ms, .line = 1, .oldest_first = oldest_first};
+    return in;
+}
 
 struct input *input_open(const char *path, int64_t now_ms, bool oldest_first,
                          struct news_error *err)
 {
-    bool is_stdin = strcmp(path, "-") == 0;
-    int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) {
-        news_fail(err, NEWS_ERR_IO, "%s: %s", path, strerror(errno));
-        return NULL;
-    }
-    struct input *in = calloc(1, sizeof *in);
-    if (!in) {
-        if (!is_stdin) (void)close(fd);
-        news_fail(err, NEWS_ERR_MEMORY, "%s: out of memory", path);
-        return NULL;
-    }
-    *in = (struct input){.path = is_stdin ? "standard input" : path,
-                         .fd = fd,
-                         .now_ms = now_ms,
-                         .line = 1,
-                         .oldest_first = oldest_first};
-    return in;
+    if (strcmp(path, "-") == 0)
+        return input_adopt(STDIN_FILENO, "standard input", now_ms, oldest_first, err);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0) return input_adopt(fd, path, now_ms, oldest_first, err);
+    news_fail(err, NEWS_ERR_IO, "%s: %s", path, strerror(errno));
+    return NULL;
 }
 
 void input_close(struct input *in)
@@ -79,6 +82,16 @@ void input_close(struct input *in)
 int input_fd(const struct input *in)
 {
     return in->fd;
+}
+
+bool input_is_feed(const struct input *in)
+{
+    return in->mode == MODE_FEED;
+}
+
+unsigned long input_item_line(const struct input *in)
+{
+    return in->item_line;
 }
 
 static bool fail_reading(const struct input *in, struct news_error *err)
@@ -115,32 +128,41 @@ static enum input_result refuse(struct input *in, unsigned long line, const char
     return INPUT_FAULT;
 }
 
-static enum input_result refuse_item(struct input *in, unsigned long first_line,
+static enum input_result refuse_item(struct input *in, unsigned long line,
                                      const struct ninjs_fault *fault, struct news_error *err)
 {
     struct news_error what = {0};
     ninjs_fail(&what, fault);
-    return refuse(in, first_line + (fault->line ? fault->line - 1 : 0), what.message, err);
+    return refuse(in, line, what.message, err);
 }
 
 /* ---- one JSON value ---- */
+
+bool input_read_item(const char *bytes, size_t len, int64_t now_ms, struct buf *text,
+                     struct ninjs *item, unsigned long *line, struct news_error *err)
+{
+    struct ninjs_fault fault;
+    *line = 0;
+    if (item_read(bytes, len, text, item, &fault)) return true;
+    buf_clear(text);
+    switch (short_form_read(bytes, len, now_ms, text, err)) {
+    case SHORT_FORM_NOT: *line = fault.line; return ninjs_fail(err, &fault);
+    case SHORT_FORM_WRONG: return false;
+    case SHORT_FORM_READ: break;
+    }
+    if (ninjs_check(text->data, text->len, item, &fault)) return true;
+    return ninjs_fail(err, &fault);
+}
 
 /* bytes is one JSON object that starts on line. */
 static enum input_result read_item(struct input *in, const char *bytes, size_t len,
                                    unsigned long line, struct ninjs *item, struct news_error *err)
 {
-    struct ninjs_fault fault;
-    if (item_read(bytes, len, &in->text, item, &fault)) return INPUT_ITEM;
-    buf_clear(&in->text);
+    unsigned long within;
     struct news_error why = {0};
-    switch (short_form_read(bytes, len, in->now_ms, &in->text, &why)) {
-    case SHORT_FORM_NOT: return refuse_item(in, line, &fault, err);
-    case SHORT_FORM_WRONG: return refuse(in, line, why.message, err);
-    case SHORT_FORM_READ: break;
-    }
-    if (ninjs_check(in->text.data, in->text.len, item, &fault)) return INPUT_ITEM;
-    fault.line = 0;
-    return refuse_item(in, line, &fault, err);
+    in->item_line = line;
+    if (input_read_item(bytes, len, in->now_ms, &in->text, item, &within, &why)) return INPUT_ITEM;
+    return refuse(in, line + (within ? within - 1 : 0), why.message, err);
 }
 
 /* ---- NDJSON ---- */
@@ -213,9 +235,8 @@ static enum input_result start_feed(struct input *in, struct feed *feed, unsigne
         in->mode = MODE_OVER;
         return refuse(in, line, why.message, err);
     }
-    const struct draft *items = feed->items;
-    in->backwards = in->oldest_first && feed->item_count > 1 &&
-                    items[0].published_ms > items[feed->item_count - 1].published_ms;
+    feed_items_start(&in->items, feed, in->oldest_first, in->now_ms);
+    in->remark_count = feed_remarks(feed, in->remarks);
     return INPUT_MORE;
 }
 
@@ -278,7 +299,7 @@ static enum input_result start_json(struct input *in, struct ninjs *item, struct
     if (!ok) {
         struct ninjs_fault fault = {.path = "$", .line = json_walk_line(&w)};
         (void)snprintf(fault.what, sizeof fault.what, "%s", w.fault);
-        return refuse_item(in, in->line, &fault, err);
+        return refuse_item(in, in->line + fault.line - 1, &fault, err);
     }
     if (kind == '{' && is_json_feed(document)) {
         unsigned long line = 0;
@@ -310,55 +331,20 @@ static enum input_result start_document(struct input *in, struct ninjs *item,
     return start_feed(in, feed, line, err);
 }
 
-/* What there is to say of the feed as a whole, one after the other; INPUT_ITEM: nothing more. */
-static enum input_result next_remark(struct input *in, struct news_error *err)
-{
-    const struct feed *f = in->feed;
-    char message[200];
-    for (;;)
-        switch (in->remark++) {
-        case 0:
-            if (!f->damaged) break;
-            (void)refuse(in, f->line, f->fault, err);
-            return f->left_out ? INPUT_FAULT : INPUT_NOTE;
-        case 1:
-            if (!f->skipped) break;
-            (void)snprintf(message, sizeof message, "%zu items hold nothing to read or to open",
-                           f->skipped);
-            (void)refuse(in, 0, message, err);
-            return INPUT_NOTE;
-        case 2:
-            if (!f->bad_dates) break;
-            (void)snprintf(message, sizeof message,
-                           "%zu items have a date that cannot be read; now stands for it",
-                           f->bad_dates);
-            (void)refuse(in, 0, message, err);
-            return INPUT_NOTE;
-        default: return INPUT_ITEM;
-        }
-}
-
 static enum input_result next_of_feed(struct input *in, struct ninjs *item, struct news_error *err)
 {
-    enum input_result remark = next_remark(in, err);
-    if (remark != INPUT_ITEM) return remark;
-    if (in->next == in->feed->item_count) return INPUT_END;
-    size_t i = in->backwards ? in->feed->item_count - 1 - in->next : in->next;
-    in->next++;
+    if (in->remark < in->remark_count) {
+        const struct feed_remark *r = &in->remarks[in->remark++];
+        (void)refuse(in, r->line, r->text, err);
+        return r->lost ? INPUT_FAULT : INPUT_NOTE;
+    }
     struct news_error why = {0};
-    char message[300];
-    buf_clear(&in->text);
-    if (!draft_write(&in->feed->items[i], in->now_ms, &in->text, &why)) {
-        (void)snprintf(message, sizeof message, "item %zu: %s", i + 1, why.message);
-        return refuse(in, 0, message, err);
+    switch (feed_items_next(&in->items, &in->text, item, &why)) {
+    case FEED_ITEMS_ITEM: return INPUT_ITEM;
+    case FEED_ITEMS_FAULT: return refuse(in, 0, why.message, err);
+    case FEED_ITEMS_END: break;
     }
-    if (in->text.len > NINJS_BYTES_MAX) {
-        (void)snprintf(message, sizeof message, "item %zu: $: the item is larger than 4 MiB",
-                       i + 1);
-        return refuse(in, 0, message, err);
-    }
-    ninjs_note(in->text.data, in->text.len, item); /* valid, as fuzz_feed makes sure */
-    return INPUT_ITEM;
+    return INPUT_END;
 }
 
 static enum input_result next_of_array(struct input *in, struct ninjs *item, struct news_error *err)

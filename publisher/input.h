@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/error.h"
 #include "common/ninjs.h"
 
@@ -32,11 +33,25 @@ enum input_result {
  * that lists its newest item first is read from its end, so that readers get the news in order. */
 struct input *input_open(const char *path, int64_t now_ms, bool oldest_first,
                          struct news_error *err);
+/* The same of a file that is open already: fd is the input's from now on, also when this fails.
+ * name, for messages, outlives the input. */
+struct input *input_adopt(int fd, const char *name, int64_t now_ms, bool oldest_first,
+                          struct news_error *err);
 void input_close(struct input *in); /* NULL is fine */
 
 enum input_result input_next(struct input *in, struct ninjs *item, struct news_error *err);
 /* Reads what is there, once; blocks when nothing is: poll input_fd() first. */
 bool input_fill(struct input *in, struct news_error *err);
 int input_fd(const struct input *in);
+/* Was the last item one of a feed? */
+bool input_is_feed(const struct input *in);
+/* Where the last item begins; 0: not known, as in a feed. */
+unsigned long input_item_line(const struct input *in);
+
+/* One item by itself, a JSON object: ninjs of any version or the short form. *item points into
+ * bytes or text, which is the caller's. False: err says what, and *line on which of its lines (0:
+ * not known). */
+bool input_read_item(const char *bytes, size_t len, int64_t now_ms, struct buf *text,
+                     struct ninjs *item, unsigned long *line, struct news_error *err);
 
 #endif

@@ -31,8 +31,12 @@ static bool check_made(const struct settings *s, int file_count, struct news_err
         {s->title && file_count, "--title makes an item; files do not go with it"},
         {s->title && !*s->title, "--title must not be empty"},
         {s->uri && !*s->uri, "--uri must not be empty"},
-        {!s->title && (s->body || s->link || s->uri || s->by || s->located),
+        {!s->title && !s->update && (s->body || s->link || s->uri || s->by || s->located),
          "--body, --link, --uri, --by and --located describe the item of a --title"},
+        {s->update && file_count, "--update changes an item by options; files do not go with it"},
+        {s->update && s->uri, "--update says the uri itself"},
+        {s->update && !s->title && !s->body && !s->link && !s->by && !s->located && !s->note,
+         "--update needs what is to change: --title, --body, --link, --by, --located or --note"},
         {s->link && !text_url_ok(s->link, strlen(s->link)), "--link is not an http or https URL"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
@@ -68,32 +72,62 @@ void items_close(struct items *it)
     free(it);
 }
 
-/* The item of --title, once. */
+/* With --update: the uri and what the options say, nothing else. */
+static bool only_changes(struct buf *made, const struct ninjs *item)
+{
+    static const struct {
+        const char *name;
+        enum ninjs_member member;
+    } kept[] = {
+        {"headlines", NINJS_HEADLINES},   {"bodies", NINJS_BODIES},
+        {"renditions", NINJS_RENDITIONS}, {"by", NINJS_BY},
+        {"located", NINJS_LOCATED},       {"edNote", NINJS_ED_NOTE},
+    };
+    struct buf changes = {0};
+    buf_puts(&changes, "{\"uri\":");
+    buf_put(&changes, item->member[NINJS_URI].at, item->member[NINJS_URI].len);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        struct json_slice value = item->member[kept[i].member];
+        if (!value.at) continue;
+        json_put_name(&changes, kept[i].name);
+        buf_put(&changes, value.at, value.len);
+    }
+    buf_putc(&changes, '}');
+    buf_deinit(made);
+    *made = changes;
+    return buf_ok(made);
+}
+
+/* The item of --title or --update, once. */
 static enum input_result made_item(struct items *it, struct ninjs *item, struct news_error *err)
 {
     const struct settings *s = it->settings;
     char urn[UUID_URN_SIZE];
-    struct ninjs_fault fault;
+    struct ninjs_fault fault = {.path = "$", .what = "out of memory"};
     struct draft d;
     if (it->made_given) return INPUT_END;
     it->made_given = true;
     uuid_random(urn);
     draft_init(&d);
-    d.uri = s->uri ? s->uri : urn;
+    d.uri = s->update ? s->update : s->uri ? s->uri : urn;
     d.title = s->title;
     d.body_text = s->body;
     d.link = s->link;
     d.by = s->by;
     d.located = s->located;
+    d.ed_note = s->note;
     if (!draft_write(&d, it->now_ms, &it->made, err)) return INPUT_FAULT;
-    if (ninjs_check(it->made.data, it->made.len, item, &fault)) return INPUT_ITEM;
+    if (ninjs_check(it->made.data, it->made.len, item, &fault) &&
+        (!s->update ||
+         (only_changes(&it->made, item) && ninjs_check(it->made.data, it->made.len, item, &fault))))
+        return INPUT_ITEM;
     ninjs_fail(err, &fault);
     return INPUT_FAULT;
 }
 
 enum input_result items_next(struct items *it, struct ninjs *item, struct news_error *err)
 {
-    if (it->settings->title) return made_item(it, item, err);
+    if (it->settings->title || it->settings->update) return made_item(it, item, err);
     for (;;) {
         if (!it->in) {
             if (it->next == it->file_count) return INPUT_END;
@@ -118,6 +152,11 @@ bool items_fill(struct items *it, struct news_error *err)
 int items_fd(const struct items *it)
 {
     return it->in ? input_fd(it->in) : -1;
+}
+
+bool items_from_feed(const struct items *it)
+{
+    return it->in && input_is_feed(it->in);
 }
 
 /* ---- completed and placed ---- */

@@ -1,5 +1,5 @@
 /* publisher/items.h - the items a command works on: those of its files, or the one that --title
- * and its companions describe; and what becomes of each. */
+ * and its companions describe (with --update, only what they change); and what becomes of each. */
 #ifndef PUBLISHER_ITEMS_H
 #define PUBLISHER_ITEMS_H
 
@@ -23,6 +23,8 @@ enum input_result items_next(struct items *it, struct ninjs *item, struct news_e
 /* After INPUT_MORE: as input_fill() and input_fd(). */
 bool items_fill(struct items *it, struct news_error *err);
 int items_fd(const struct items *it);
+/* Was the last item one of a feed? */
+bool items_from_feed(const struct items *it);
 
 /* ---- completed and placed ---- */
 

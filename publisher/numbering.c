@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "common/arena.h"
+#include "common/hash.h"
 
 struct stream {
     const char *topic;
@@ -13,20 +13,11 @@ struct stream {
 };
 
 struct numbering {
-    char prefix[NUMBER_SIZE - 24]; /* "<publisher>:<epoch>:" */
+    struct wire_number number; /* publisher and epoch of all of them */
     struct arena *topics;
     struct stream *table; /* open addressing; size is a power of two, at most half full */
     size_t size, count;
 };
-
-/* 16 hex digits that sort by time: milliseconds in 44 bits, then 20 random ones, so that two starts
- * within one millisecond still differ. */
-static uint64_t epoch_make(int64_t now_ms)
-{
-    uint64_t random = 0;
-    (void)!getrandom(&random, sizeof random, 0);
-    return (uint64_t)now_ms << 20 | (random & 0xfffff);
-}
 
 struct numbering *numbering_new(const char *publisher, int64_t now_ms, struct news_error *err)
 {
@@ -41,8 +32,8 @@ struct numbering *numbering_new(const char *publisher, int64_t now_ms, struct ne
         news_fail(err, NEWS_ERR_MEMORY, "out of memory");
         return NULL;
     }
-    (void)snprintf(n->prefix, sizeof n->prefix, "%s:%016llx:", publisher,
-                   (unsigned long long)epoch_make(now_ms));
+    (void)snprintf(n->number.publisher, sizeof n->number.publisher, "%s", publisher);
+    wire_epoch_make(now_ms, n->number.epoch);
     return n;
 }
 
@@ -54,12 +45,9 @@ void numbering_free(struct numbering *n)
     free(n);
 }
 
-static uint64_t hash_of(const char *text) /* FNV-1a, 64 bits */
+static uint64_t hash_of(const char *text)
 {
-    uint64_t h = 14695981039346656037u;
-    for (; *text; text++)
-        h = (h ^ (unsigned char)*text) * 1099511628211u;
-    return h;
+    return hash_bytes(HASH_START, text, strlen(text));
 }
 
 /* The topic's place in table, or the free one where it belongs. */
@@ -85,7 +73,7 @@ static bool grow(struct numbering *n)
     return true;
 }
 
-bool numbering_next(struct numbering *n, const char *topic, char out[NUMBER_SIZE])
+bool numbering_next(struct numbering *n, const char *topic, char out[WIRE_NUMBER_SIZE])
 {
     uint64_t hash = hash_of(topic);
     struct stream *s = place(n->table, n->size, topic, hash);
@@ -99,7 +87,8 @@ bool numbering_next(struct numbering *n, const char *topic, char out[NUMBER_SIZE
         *s = (struct stream){.topic = copy, .hash = hash};
         n->count++;
     }
-    (void)snprintf(out, NUMBER_SIZE, "%s%llu", n->prefix, (unsigned long long)++s->seq);
+    n->number.seq = ++s->seq;
+    wire_number_write(&n->number, out);
     return true;
 }
 

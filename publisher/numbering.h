@@ -10,8 +10,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
-
-#define NUMBER_SIZE 128 /* "<publisher>:<epoch>:<seq>" with its NUL */
+#include "common/wire_number.h"
 
 struct numbering;
 
@@ -20,7 +19,7 @@ struct numbering *numbering_new(const char *publisher, int64_t now_ms, struct ne
 void numbering_free(struct numbering *n); /* NULL is fine */
 
 /* Draws the next number of the topic's stream. False: out of memory. */
-bool numbering_next(struct numbering *n, const char *topic, char out[NUMBER_SIZE]);
+bool numbering_next(struct numbering *n, const char *topic, char out[WIRE_NUMBER_SIZE]);
 /* Gives the topic's last number back: its item is not going to be sent. */
 void numbering_return(struct numbering *n, const char *topic);
 

@@ -55,7 +55,7 @@ struct buf *outbox_payload(struct outbox *box)
     return payload;
 }
 
-bool outbox_add(struct outbox *box, const char *topic, struct news_error *err)
+bool outbox_add(struct outbox *box, const char *topic, uint64_t id, struct news_error *err)
 {
     struct outbox_message *m = slot(box, box->next);
     if (!m->topic || strcmp(m->topic, topic) != 0) {
@@ -64,10 +64,16 @@ bool outbox_add(struct outbox *box, const char *topic, struct news_error *err)
     }
     if (!m->topic || !buf_ok(&m->payload)) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
     m->token = box->next++;
+    m->id = id;
     m->state = OUTBOX_WAITING;
     box->count++;
     box->bytes += m->payload.len;
     return true;
+}
+
+const struct outbox_message *outbox_oldest(const struct outbox *box)
+{
+    return box->first < box->next ? slot(box, box->first) : NULL; /* done ones were passed */
 }
 
 struct outbox_message *outbox_next(struct outbox *box)
@@ -112,6 +118,14 @@ void outbox_rewind(struct outbox *box)
     for (uint64_t token = box->first; token < box->next; token++)
         if (slot(box, token)->state == OUTBOX_SENT) slot(box, token)->state = OUTBOX_WAITING;
     box->unsent = box->first;
+}
+
+void outbox_drop(struct outbox *box)
+{
+    for (; box->first < box->next; box->first++)
+        slot(box, box->first)->state = OUTBOX_FREE;
+    box->unsent = box->next;
+    box->count = box->bytes = 0;
 }
 
 size_t outbox_count(const struct outbox *box)

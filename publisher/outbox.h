@@ -1,8 +1,9 @@
 /* publisher/outbox.h - messages on their way to the carrier, bounded, until it acknowledged them.
  *
- * Without a journal this is all that remembers them: what a lost connection left unanswered is
- * sent again, in order, on the next one (QoS 1: at least once; receivers know duplicates by their
- * numbers). Memory: outbox_room() tells whether one more fits. Threads: the loop's. */
+ * Filled from the journal; without one (--no-journal) this is all that remembers them. What a lost
+ * connection left unanswered is sent again, in order, on the next one (QoS 1: at least once;
+ * receivers know duplicates by their numbers). Memory: outbox_room() tells whether one more fits.
+ * Threads: the loop's. */
 #ifndef PUBLISHER_OUTBOX_H
 #define PUBLISHER_OUTBOX_H
 
@@ -21,6 +22,7 @@ struct outbox_message { /* of one slot; bytes belong to the box */
     char *topic;
     struct buf payload;
     uint64_t token;
+    uint64_t id; /* the caller's */
     enum { OUTBOX_FREE, OUTBOX_WAITING, OUTBOX_SENT, OUTBOX_DONE } state;
 };
 
@@ -31,8 +33,10 @@ bool outbox_room(const struct outbox *box);
 /* The slot to fill with the next message: an empty payload buffer to append to. Call
  * outbox_add() when it is filled. Only while there is room. */
 struct buf *outbox_payload(struct outbox *box);
-bool outbox_add(struct outbox *box, const char *topic, struct news_error *err);
+bool outbox_add(struct outbox *box, const char *topic, uint64_t id, struct news_error *err);
 
+/* The oldest message that is not done; NULL: none. */
+const struct outbox_message *outbox_oldest(const struct outbox *box);
 /* The oldest message that waits to be sent; NULL: none. */
 struct outbox_message *outbox_next(struct outbox *box);
 void outbox_sent(struct outbox *box, struct outbox_message *m);
@@ -43,6 +47,8 @@ void outbox_done(struct outbox *box, struct outbox_message *m);
 void outbox_again(struct outbox *box, struct outbox_message *m);
 /* The connection is lost: everything sent waits again. */
 void outbox_rewind(struct outbox *box);
+/* Forgets everything; tokens go on. */
+void outbox_drop(struct outbox *box);
 
 size_t outbox_count(const struct outbox *box); /* not yet done */
 

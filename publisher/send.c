@@ -11,24 +11,21 @@
 #include "common/log.h"
 #include "publisher/items.h"
 #include "publisher/numbering.h"
-#include "publisher/outbox.h"
+#include "publisher/outlet.h"
 
 enum {
     REFUSALS_TOLD = 10, /* one by one; the rest are counted */
-    HOLD_MS = 1000,     /* after a "not now" of the broker */
     PROGRESS_AFTER_MS = 1000,
     PROGRESS_EVERY_MS = 200,
 };
 
-/* Where the journal will join: between items and outbox. Today an item is numbered and queued in
- * memory; with a journal it is numbered and committed there, and the outbox is filled from it. */
+/* Items go from the input into the outlet, which takes them (with a journal: they are on disk) and
+ * brings them to the broker. */
 struct send {
     const struct settings *settings;
     struct items *items;
     struct placing placing;
-    struct numbering *numbering;
-    struct outbox *outbox;
-    struct link *link;
+    struct outlet *outlet;
     int signal_fd;
 
     bool wants_input; /* items has nothing until its file is read */
@@ -38,12 +35,12 @@ struct send {
     int interrupted; /* the signal, 0 none */
     uint64_t taken;  /* items since rate_start_ms */
     int64_t rate_start_ms;
-    int64_t progress_ms; /* when something last moved */
-    int64_t hold_until_ms;
     int64_t started_ms, told_ms;
     bool shows_progress; /* standard error is a terminal */
     bool told;
 
+    size_t put, untaken; /* into the outlet; of which it has not said what becomes */
+    size_t known, held;  /* published already; waiting for the end of an embargo */
     size_t published, refused_input, refused;
     int status;
 };
@@ -78,48 +75,44 @@ static void refuse_message(struct send *s, const char *topic, const struct news_
     fail_with(s, news_exit_status(why->code));
 }
 
-/* ---- items into the outbox ---- */
+/* ---- items into the outlet ---- */
 
-/* Nothing is published before its time; only a journal could hold it until then. */
-static bool is_due(const struct ninjs *item, int64_t now_ms, struct news_error *err)
+static void on_taken(void *user, enum desk_answer answer, const struct news_error *why)
 {
-    char until[DATE_RFC3339_SIZE];
-    int64_t embargo = item_date_ms(item, NINJS_EMBARGOED_UNTIL);
-    bool known = embargo != DATE_UNKNOWN;
-    if (!item->member[NINJS_EMBARGOED_UNTIL].at || (known && embargo <= now_ms)) return true;
-    if (!known) return news_fail(err, NEWS_ERR_DATA, "embargoedUntil: is not a date; not sent");
-    date_rfc3339(embargo, until);
-    struct json_slice uri = item->member[NINJS_URI];
-    return news_fail(err, NEWS_ERR_DATA, "%.*s: embargoed until %s, not sent",
-                     (int)(uri.len < 120 ? uri.len : 120), uri.at, until);
+    struct send *s = user;
+    if (s->untaken > 0) s->untaken--;
+    switch (answer) {
+    case DESK_ACCEPTED: break;
+    case DESK_KNOWN: s->known++; break;
+    case DESK_HELD: s->held++; break;
+    case DESK_REFUSED: refuse_input(s, why); break;
+    case DESK_FAILED:
+        refuse_input(s, why);
+        s->input_over = true; /* what was taken before is safe, and still brought home */
+        break;
+    }
 }
 
-/* The carrier's limit and our own, judged before the number is final: a hole in the numbers means a
- * loss, and what is too large was never sent. */
-static bool fits(const struct send *s, const char *topic, const struct buf *payload,
-                 struct news_error *err)
+static struct submission submission_of(const struct send *s)
 {
-    const struct message m = {.topic = topic,
-                              .payload = payload->data,
-                              .payload_len = payload->len,
-                              .qos = (int)s->settings->dial.qos};
-    if (payload->len <= NINJS_BYTES_MAX) return link_admit(s->link, &m, err);
-    return news_fail(err, NEWS_ERR_TOO_LARGE,
-                     "%s: the item has %zu bytes once it is complete, more than 4 MiB", topic,
-                     payload->len);
+    const struct settings *o = s->settings;
+    return (struct submission){
+        .kind = o->kill     ? SUBMIT_KILL
+                : o->update ? SUBMIT_UPDATE
+                            : SUBMIT_ITEM,
+        .uri = o->kill ? o->kill : o->update,
+        .note = o->note,
+        .place = s->placing.place,
+        .defaults = s->placing.defaults,
+        .source = "",
+    };
 }
 
-static bool enqueue(struct send *s, const struct ninjs *item, struct news_error *err)
+static void put(struct send *s, const struct submission *submission)
 {
-    char topic[TOPIC_MAX], number[NUMBER_SIZE];
-    struct buf *payload = outbox_payload(s->outbox);
-    topic_of_item(&s->placing.place, item, topic);
-    if (!numbering_next(s->numbering, topic, number))
-        return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
-    item_write(item, &s->placing.defaults, number, payload);
-    if (fits(s, topic, payload, err)) return outbox_add(s->outbox, topic, err);
-    numbering_return(s->numbering, topic);
-    return false;
+    s->put++;
+    s->untaken++;
+    s->outlet->ops->put(s->outlet, submission);
 }
 
 /* --rate: when the next item may be taken. */
@@ -137,10 +130,10 @@ static void count_taken(struct send *s, int64_t now)
     s->taken = 1;
 }
 
-/* But for --rate. Before the link was up its limits are not known. */
+/* But for --rate. */
 static bool could_take(const struct send *s)
 {
-    return !s->input_over && !s->wants_input && outbox_room(s->outbox) && link_was_up(s->link);
+    return !s->wants_input && !s->input_over && s->outlet->ops->room(s->outlet);
 }
 
 static bool may_take(const struct send *s, int64_t now)
@@ -150,21 +143,18 @@ static bool may_take(const struct send *s, int64_t now)
 
 static void take_one(struct send *s, int64_t now)
 {
-    struct ninjs item;
+    struct submission submission = submission_of(s);
     struct news_error err = {0};
-    switch (items_next(s->items, &item, &err)) {
+    if (submission.kind == SUBMIT_KILL) {
+        put(s, &submission);
+        s->input_over = true;
+        return;
+    }
+    switch (items_next(s->items, &submission.item, &err)) {
     case INPUT_ITEM:
-        if (!is_due(&item, date_now_ms(), &err)) {
-            refuse_input(s, &err);
-            break;
-        }
-        if (!enqueue(s, &item, &err)) {
-            refuse_message(s, NULL, &err);
-            s->input_over = err.code == NEWS_ERR_MEMORY;
-            break;
-        }
+        submission.feed = items_from_feed(s->items);
+        put(s, &submission);
         if (s->settings->rate > 0) count_taken(s, now);
-        s->progress_ms = now;
         break;
     case INPUT_FAULT: refuse_input(s, &err); break;
     case INPUT_NOTE: log_error("%s", err.message); break;
@@ -180,48 +170,29 @@ static void fill_input(struct send *s)
     if (!items_fill(s->items, &err)) refuse_input(s, &err);
 }
 
-/* ---- the outbox onto the link ---- */
+/* ---- what the outlet says ---- */
 
-static void push(struct send *s)
+static size_t waiting(const struct send *s)
 {
-    struct outbox_message *m;
-    if (date_mono_ms() < s->hold_until_ms) return;
-    while ((m = outbox_next(s->outbox))) {
-        struct message message = {.topic = m->topic,
-                                  .payload = m->payload.data,
-                                  .payload_len = m->payload.len,
-                                  .qos = (int)s->settings->dial.qos};
-        struct news_error why = {0};
-        switch (link_publish(s->link, &message, m->token, &why)) {
-        case TRANSPORT_TAKEN: outbox_sent(s->outbox, m); break;
-        case TRANSPORT_FULL: return;
-        case TRANSPORT_REFUSED:
-            refuse_message(s, NULL, &why);
-            outbox_done(s->outbox, m);
-            break;
-        }
-    }
+    return s->outlet->ops->waiting(s->outlet);
 }
 
-static void on_published(void *user, uint64_t token, const struct news_error *refused)
+/* Taken, or there before, and not answered. */
+static size_t kept(const struct send *s)
+{
+    size_t all = s->outlet ? waiting(s) : 0;
+    return all > s->untaken ? all - s->untaken : 0;
+}
+
+static void on_answer(void *user, const char *topic, const struct news_error *refused)
 {
     struct send *s = user;
-    struct outbox_message *m = outbox_find(s->outbox, token);
-    if (!m) return;
-    if (refused && refused->code == NEWS_ERR_PENDING) { /* a quota, a busy broker: it may pass */
-        if (s->hold_until_ms == 0) log_error("%s: %s; trying again", m->topic, refused->message);
-        s->hold_until_ms = date_mono_ms() + HOLD_MS;
-        outbox_again(s->outbox, m);
-        return;
-    }
-    if (refused) refuse_message(s, m->topic, refused);
+    if (refused) refuse_message(s, topic, refused);
     else s->published++;
-    outbox_done(s->outbox, m);
-    s->progress_ms = date_mono_ms();
 }
 
-static void on_state(void *user, enum transport_state state, const struct transport_url *url,
-                     const struct news_error *why, int wait_ms)
+static void on_link(void *user, enum transport_state state, const struct transport_url *url,
+                    const struct news_error *why, int wait_ms)
 {
     struct send *s = user;
     progress_clear(s);
@@ -230,11 +201,8 @@ static void on_state(void *user, enum transport_state state, const struct transp
         if (s->lost) log_error("%s: connected", url->text);
         else log_note("%s: connected", url->text);
         s->lost = false;
-        outbox_rewind(s->outbox);
-        s->progress_ms = date_mono_ms();
         break;
     case TRANSPORT_CONNECTING:
-        outbox_rewind(s->outbox);
         if (why && !s->lost) log_error("%s; trying again", why->message);
         if (why && s->lost) log_note("%s; trying again in %d ms", why->message, wait_ms);
         s->lost = true;
@@ -243,7 +211,8 @@ static void on_state(void *user, enum transport_state state, const struct transp
         s->down = true;
         if (!why) break;
         log_error("%s", why->message);
-        fail_with(s, news_exit_status(why->code));
+        if (kept(s) == 0 || why->code != NEWS_ERR_UNREACHABLE)
+            fail_with(s, news_exit_status(why->code));
         break;
     }
 }
@@ -267,20 +236,21 @@ static void show_progress(struct send *s, int64_t now)
     s->told = true;
     s->told_ms = now;
     dprintf(STDERR_FILENO, "\r\033[Knewspub: %zu published, %zu on their way", s->published,
-            outbox_count(s->outbox));
+            waiting(s));
 }
 
 /* Nothing moved for --drain-timeout although something should have. */
 static bool is_stuck(const struct send *s, int64_t now)
 {
-    return outbox_count(s->outbox) > 0 && link_was_up(s->link) &&
-           now - s->progress_ms > s->settings->drain_timeout_ms;
+    return waiting(s) > 0 && s->outlet->ops->was_up(s->outlet) &&
+           now - s->outlet->ops->moved_ms(s->outlet) > s->settings->drain_timeout_ms;
 }
 
 static int poll_timeout(const struct send *s, const struct transport_wait *w, int64_t now)
 {
-    bool waits = outbox_count(s->outbox) > 0; /* for an answer: a deadline and a hold may pass */
-    int64_t until = w->deadline_mono_ms, most = now + (waits ? PROGRESS_EVERY_MS : 60000);
+    /* For an answer: a deadline may pass meanwhile. */
+    int64_t until = w->deadline_mono_ms;
+    int64_t most = now + (waiting(s) > 0 ? PROGRESS_EVERY_MS : 60000);
     if (until > most) until = most;
     if (could_take(s) && item_due_ms(s) < until) until = item_due_ms(s);
     return until <= now ? 0 : (int)(until - now);
@@ -288,17 +258,21 @@ static int poll_timeout(const struct send *s, const struct transport_wait *w, in
 
 static void turn(struct send *s)
 {
+    const struct outlet_ops *ops = s->outlet->ops;
     int64_t now = date_mono_ms();
     while (may_take(s, now))
         take_one(s, now);
-    push(s);
-    if (s->input_over && outbox_count(s->outbox) == 0 && !s->closing) {
+    ops->flush(s->outlet);
+    ops->turn(s->outlet);
+    if (s->input_over && waiting(s) == 0 && !s->closing) {
         s->closing = true;
-        link_close(s->link);
+        ops->close(s->outlet);
+        ops->turn(s->outlet);
     }
+    if (s->down) return;
 
-    struct transport_wait w = link_wait(s->link);
-    bool read_input = s->wants_input && outbox_room(s->outbox);
+    struct transport_wait w = ops->wait(s->outlet);
+    bool read_input = s->wants_input && ops->room(s->outlet);
     struct pollfd fds[] = {
         {.fd = w.fd, .events = w.events},
         {.fd = s->signal_fd, .events = POLLIN},
@@ -312,44 +286,66 @@ static void turn(struct send *s)
         return;
     }
     if (fds[1].revents) on_signal(s);
-    if (s->interrupted && !link_was_up(s->link)) s->down = true; /* nobody to bring it to */
+    if (s->interrupted && !ops->was_up(s->outlet)) s->down = true; /* nobody to bring it to */
     if (fds[2].revents) fill_input(s);
-    link_service(s->link, fds[0].revents);
+    ops->service(s->outlet, fds[0].revents);
     show_progress(s, now);
     if (is_stuck(s, now)) {
         log_error("nothing was acknowledged for %lld ms", s->settings->drain_timeout_ms);
-        fail_with(s, EX_UNAVAILABLE);
         s->down = true;
+        if (kept(s) == 0) fail_with(s, EX_UNAVAILABLE);
     }
 }
 
 static void summary(struct send *s)
 {
-    size_t left = outbox_count(s->outbox);
+    const struct outlet_ops *ops = s->outlet->ops;
     progress_clear(s);
     if (s->refused > REFUSALS_TOLD) log_error("%zu more were refused", s->refused - REFUSALS_TOLD);
-    if (!link_was_up(s->link)) log_error("nothing was published");
+    if (!ops->was_up(s->outlet) && s->put > s->known + s->refused_input)
+        log_error("nothing was published");
     else if (s->interrupted) log_error("stopped; published: %zu", s->published);
-    if (left > 0) {
-        log_error("not acknowledged, and there is no journal to keep them: %zu", left);
+    if (s->untaken > 0) {
+        log_error("not known whether they were taken: %zu", s->untaken);
         fail_with(s, EX_UNAVAILABLE);
     }
-    log_note("%zu published, %zu refused by the broker, %zu refused before", s->published,
-             s->refused, s->refused_input);
+    if (kept(s) > 0) {
+        log_error("%s: %zu", ops->kept, kept(s));
+        fail_with(s, ops->kept_status);
+    }
+    if (s->held > 0) {
+        log_error("kept in the journal until their embargo ends: %zu", s->held);
+        fail_with(s, EX_TEMPFAIL);
+    }
+    log_note("%zu published, %zu published before, %zu refused by the broker, %zu refused before",
+             s->published, s->known, s->refused, s->refused_input);
 }
 
-static int send_over_link(struct send *s)
+/* Into the journal; when it has an owner, into the hands of that one. An owner that does not take
+ * items is another `newspub send`, which is soon over: --lock-wait. */
+static struct outlet *open_outlet(struct send *s, struct news_error *err)
 {
-    struct link_events events = {.user = s, .on_state = on_state, .on_published = on_published};
+    const struct outlet_events events = {
+        .user = s, .on_taken = on_taken, .on_answer = on_answer, .on_link = on_link};
+    struct news_error why = {0};
+    if (s->settings->no_journal) return outlet_memory(s->settings, &s->placing, &events, err);
+    struct outlet *o = outlet_handover(s->settings, &s->placing, &events, &why);
+    if (o || why.code != NEWS_ERR_UNREACHABLE) {
+        if (!o) *err = why;
+        return o;
+    }
+    return outlet_journal(s->settings, &s->placing, &events, err);
+}
+
+static int send_over_outlet(struct send *s)
+{
     struct news_error err = {0};
-    s->outbox = outbox_new((size_t)s->settings->dial.window, &err);
-    if (s->outbox && program_signals(&s->signal_fd, &err))
-        s->link = dial_open(&s->settings->dial, &events, &err);
-    if (!s->link) {
+    if (program_signals(&s->signal_fd, &err)) s->outlet = open_outlet(s, &err);
+    if (!s->outlet) {
         log_error("%s", err.message);
         return news_exit_status(err.code);
     }
-    s->started_ms = s->progress_ms = s->rate_start_ms = date_mono_ms();
+    s->started_ms = s->rate_start_ms = date_mono_ms();
     s->shows_progress = !s->settings->dial.verbose && isatty(STDERR_FILENO);
     while (!s->down)
         turn(s);
@@ -360,11 +356,12 @@ static int send_over_link(struct send *s)
 
 /* ---- --dry-run ---- */
 
-static bool print_one(struct send *s, const struct ninjs *item, struct buf *line)
+static bool print_one(struct send *s, struct numbering *numbering, const struct ninjs *item,
+                      struct buf *line)
 {
-    char topic[TOPIC_MAX], number[NUMBER_SIZE];
+    char topic[TOPIC_MAX], number[WIRE_NUMBER_SIZE];
     topic_of_item(&s->placing.place, item, topic);
-    if (!numbering_next(s->numbering, topic, number)) return false;
+    if (!numbering_next(numbering, topic, number)) return false;
     buf_clear(line);
     buf_putc(line, '{');
     json_put_member(line, "topic", topic);
@@ -380,19 +377,44 @@ static int dry_run(struct send *s)
     struct news_error err = {0};
     struct buf line = {0};
     enum input_result r;
+    struct numbering *numbering = numbering_new(s->placing.publisher, date_now_ms(), &err);
+    if (!numbering) {
+        log_error("%s", err.message);
+        return EX_OSERR;
+    }
     while ((r = items_next(s->items, &item, &err)) != INPUT_END) {
         if (r == INPUT_MORE && items_fill(s->items, &err)) continue;
-        if (r == INPUT_ITEM && !is_due(&item, date_now_ms(), &err)) r = INPUT_FAULT;
-        if (r == INPUT_ITEM && !print_one(s, &item, &line)) break;
+        if (r == INPUT_ITEM && !print_one(s, numbering, &item, &line)) break;
         if (r == INPUT_NOTE) log_error("%s", err.message);
         if (r == INPUT_FAULT || r == INPUT_MORE) refuse_input(s, &err);
     }
     buf_deinit(&line);
+    numbering_free(numbering);
     if (!program_flush_stdout(&err)) {
         log_error("%s", err.message);
         return EX_IOERR;
     }
     return s->status;
+}
+
+static bool check_settings(const struct settings *s, int file_count, struct news_error *err)
+{
+    const struct {
+        bool wrong;
+        const char *sentence;
+    } rules[] = {
+        {s->update && s->kill, "--update and --kill: one of them"},
+        {s->kill && (file_count || s->title), "--kill withdraws what was published; files and "
+                                              "--title do not go with it"},
+        {(s->update || s->kill) && s->no_journal,
+         "--update and --kill need the journal, which knows what was published"},
+        {(s->update || s->kill) && s->dry_run,
+         "--update and --kill cannot be tried with --dry-run"},
+        {s->note && !s->update && !s->kill, "--note goes with --update or --kill"},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (rules[i].wrong) return news_fail(err, NEWS_ERR_USAGE, "%s", rules[i].sentence);
+    return true;
 }
 
 int send_run(const struct settings *settings, char *const *files, int file_count)
@@ -401,20 +423,17 @@ int send_run(const struct settings *settings, char *const *files, int file_count
     struct settings with_password = *settings;
     struct news_error err = {0};
     int status;
-    if (!placing_init(&s.placing, settings, &err) ||
+    if (!check_settings(settings, file_count, &err) || !placing_init(&s.placing, settings, &err) ||
         !dial_read_password(&with_password.dial, &err) ||
-        !(s.items = items_open(settings, files, file_count, true, &err)) ||
-        !(s.numbering = numbering_new(s.placing.publisher, date_now_ms(), &err))) {
+        !(s.items = items_open(settings, files, file_count, true, &err))) {
         log_error("%s", err.message);
         status = news_exit_status(err.code);
     } else {
         s.settings = &with_password;
         s.placing.defaults.source = settings->publisher ? settings->publisher : s.placing.publisher;
-        status = settings->dry_run ? dry_run(&s) : send_over_link(&s);
+        status = settings->dry_run ? dry_run(&s) : send_over_outlet(&s);
     }
-    link_destroy(s.link);
-    outbox_free(s.outbox);
-    numbering_free(s.numbering);
+    if (s.outlet) s.outlet->ops->destroy(s.outlet);
     items_close(s.items);
     explicit_bzero(with_password.dial.password, sizeof with_password.dial.password);
     return status;

@@ -12,7 +12,9 @@ struct settings {
     struct option_list publishers, services, languages, subjects, filters;
     struct option_range urgency;
     const char *output;
-    long long count, for_ms;
+    long long count, for_ms, last;
+    const char *since, *store;
+    bool no_store, no_sync, archive, check;
 };
 
 extern const struct program newssub;

@@ -2,6 +2,7 @@
 #include <sysexits.h>
 
 #include "common/log.h"
+#include "subscriber/check.h"
 #include "subscriber/cli.h"
 #include "subscriber/receive.h"
 
@@ -17,7 +18,7 @@ int main(int argc, char **argv)
             log_error("\"%s\" is not an option; try --help", argv[0]);
             status = EX_USAGE;
         } else {
-            status = receive_run(&settings);
+            status = settings.check ? check_run(&settings) : receive_run(&settings);
         }
     }
     options_deinit(&o);

@@ -75,8 +75,8 @@ bool dial_read_password(struct dial_settings *s, struct news_error *err)
     return read_first_line(s->password_file, s->password, sizeof s->password, err);
 }
 
-struct link *dial_open(const struct dial_settings *s, const struct link_events *events,
-                       struct news_error *err)
+struct link *dial_open(const struct dial_settings *s, const struct message *will,
+                       const struct link_events *events, struct news_error *err)
 {
     const char *urls[LINK_URLS_MAX];
     size_t count = broker_count(s);
@@ -97,7 +97,8 @@ struct link *dial_open(const struct dial_settings *s, const struct link_events *
                       .packet_max = DIAL_PACKET_MAX,
                       .keep_session = s->session,
                       .mqtt_version = (int)s->mqtt_version,
-                      .nagle = s->nagle},
+                      .nagle = s->nagle,
+                      .will = will},
         .give_up_ms = s->connect_timeout_ms,
     };
     return link_open(urls, count, &options, events, err);

@@ -45,7 +45,7 @@ struct dial_settings {
 
 #define DIAL_GENERAL_OPTIONS(settings, member)                                                     \
     {.help = "General"},                                                                           \
-    {.name = "config", .type = OPTION_TEXT, .argument = "FILE",                                    \
+    {.name = "config", .letter = 'c', .type = OPTION_TEXT, .argument = "FILE",                     \
      .at = offsetof(settings, member.config), .help = "settings as \"name = value\" lines"},       \
     {.name = "verbose", .letter = 'v', .type = OPTION_FLAG,                                        \
      .at = offsetof(settings, member.verbose), .help = "say what happens, on standard error"},     \
@@ -60,7 +60,8 @@ bool dial_read_password(struct dial_settings *s, struct news_error *err);
 /* The first broker of the list. */
 const char *dial_first_broker(const struct dial_settings *s);
 
-struct link *dial_open(const struct dial_settings *s, const struct link_events *events,
-                       struct news_error *err);
+/* will: NULL none. */
+struct link *dial_open(const struct dial_settings *s, const struct message *will,
+                       const struct link_events *events, struct news_error *err);
 
 #endif

@@ -329,6 +329,16 @@ bool link_admit(const struct link *l, const struct message *m, struct news_error
     return !link_is_up(l) || transport_admit(l->transport, m, err);
 }
 
+size_t link_payload_max(const struct link *l, const char *topic, int qos)
+{
+    return link_is_up(l) ? transport_payload_max(l->transport, topic, qos) : SIZE_MAX;
+}
+
+const char *link_client_id(const struct link *l)
+{
+    return l->options.client_id;
+}
+
 void link_set_reading(struct link *l, bool on)
 {
     l->reading = on;

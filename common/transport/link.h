@@ -47,6 +47,9 @@ enum transport_answer link_publish(struct link *l, const struct message *m, uint
                                    struct news_error *err); /* FULL while not up */
 /* As transport_admit(); true while not up: nobody knows. */
 bool link_admit(const struct link *l, const struct message *m, struct news_error *err);
+/* As transport_payload_max(); SIZE_MAX while not up. */
+size_t link_payload_max(const struct link *l, const char *topic, int qos);
+const char *link_client_id(const struct link *l); /* of all its connections; lives as long */
 void link_set_reading(struct link *l, bool on);
 bool link_is_up(const struct link *l);
 bool link_was_up(const struct link *l); /* at least once */

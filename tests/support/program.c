@@ -125,12 +125,13 @@ const char *scene_url_as(struct scene *s, const char *user)
 
 struct process *scene_launch(struct scene *s, const struct launch *l)
 {
-    char home[ENVIRONMENT_SIZE], config[ENVIRONMENT_SIZE];
+    char home[ENVIRONMENT_SIZE], config[ENVIRONMENT_SIZE], state[ENVIRONMENT_SIZE];
     const char *environment[ENVIRONMENT_MAX] = {
-        home, config, "NEWSWIRE_BROKER=", "NO_COLOR=", "TZ=UTC0", "TERM=xterm-256color"};
-    size_t n = 6;
+        home, config, state, "NEWSWIRE_BROKER=", "NO_COLOR=", "TZ=UTC0", "TERM=xterm-256color"};
+    size_t n = 7;
     snprintf(home, sizeof home, "HOME=%s", s->dir.path);
     snprintf(config, sizeof config, "XDG_CONFIG_HOME=%s/config", s->dir.path);
+    snprintf(state, sizeof state, "XDG_STATE_HOME=%s/state", s->dir.path);
     for (const char *const *e = l->environment; e && *e && n < ENVIRONMENT_MAX - 1; e++)
         environment[n++] = *e;
     struct process_options o = {.argv = l->argv,

@@ -15,7 +15,7 @@
 #define STANDARD                                                                                   \
     "\"standard\":{\"name\":\"ninjs\",\"version\":\"3.1\",\"schema\":"                             \
     "\"http://www.iptc.org/std/ninjs/ninjs-schema_3.1.json\"}"
-#define HEAD "{\"uri\":\"u:1\"," STANDARD ",\"type\":\"text\",\"version\":\"1\","
+#define HEAD "{\"uri\":\"u:1\"," STANDARD ",\"type\":\"text\","
 
 static void assert_writes(const struct draft *d, const char *expected)
 {

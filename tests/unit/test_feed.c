@@ -254,6 +254,22 @@ static void atom_is_read(void **state)
     feed_free(f);
 }
 
+static void hours_and_days_to_be_spared_are_read(void **state)
+{
+    (void)state;
+    struct feed *f = document(
+        "<rss version='2.0'><channel><title>T</title><skipHours><hour>0</hour><hour>7</hour>"
+        "<hour>24</hour><hour>25</hour><hour/></skipHours><skipDays><day>Sunday</day>"
+        "<day> saturday </day><day>Someday</day></skipDays><ttl>5</ttl>"
+        "<item><title>a</title><hour>9</hour></item></channel></rss>");
+    assert_int_equal(f->skip_hours, 1u | 1u << 7);
+    assert_int_equal(f->skip_days, 1u | 1u << 6);
+    assert_int_equal(f->ttl_minutes, 5);
+    assert_string_equal(f->title, "T");
+    assert_int_equal(f->item_count, 1);
+    feed_free(f);
+}
+
 static void rdf_has_its_items_beside_the_channel(void **state)
 {
     (void)state;
@@ -975,6 +991,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_podcast_is_read),
         cmocka_unit_test(atom_is_read),
+        cmocka_unit_test(hours_and_days_to_be_spared_are_read),
         cmocka_unit_test(rdf_has_its_items_beside_the_channel),
         cmocka_unit_test(json_feed_is_read),
         cmocka_unit_test(dialects_of_rss_and_atom_are_recognised),

@@ -33,7 +33,7 @@ static uint64_t seq_of(const char *number)
 static void a_number_has_publisher_epoch_and_seq(void **state)
 {
     (void)state;
-    char number[NUMBER_SIZE];
+    char number[WIRE_NUMBER_SIZE];
     struct numbering *n = started("harbour-wire", NOW_MS);
     assert_true(numbering_next(n, "news/a", number));
     assert_memory_equal(number, "harbour-wire:", 13);
@@ -49,7 +49,7 @@ static void each_topic_counts_from_one_without_holes(void **state)
     struct numbering *n = started("p", NOW_MS);
     for (uint64_t round = 1; round <= 5; round++)
         for (size_t t = 0; t < sizeof topics / sizeof *topics; t++) {
-            char number[NUMBER_SIZE];
+            char number[WIRE_NUMBER_SIZE];
             assert_true(numbering_next(n, topics[t], number));
             assert_int_equal(seq_of(number), round);
         }
@@ -63,7 +63,7 @@ static void many_topics_keep_their_own_counts(void **state)
     struct numbering *n = started("p", NOW_MS);
     for (uint64_t round = 1; round <= 3; round++)
         for (int t = 0; t < TOPICS; t++) {
-            char topic[64], number[NUMBER_SIZE];
+            char topic[64], number[WIRE_NUMBER_SIZE];
             (void)snprintf(topic, sizeof topic, "news/p/desk-%d/en/5/general", t);
             assert_true(numbering_next(n, topic, number));
             if (seq_of(number) != round) fail_msg("%s: %s", topic, number);
@@ -74,7 +74,7 @@ static void many_topics_keep_their_own_counts(void **state)
 static void the_topics_name_is_copied(void **state)
 {
     (void)state;
-    char topic[] = "news/a", number[NUMBER_SIZE];
+    char topic[] = "news/a", number[WIRE_NUMBER_SIZE];
     struct numbering *n = started("p", NOW_MS);
     assert_true(numbering_next(n, topic, number));
     topic[5] = 'b';
@@ -89,7 +89,7 @@ static void epochs_sort_by_the_time_they_were_made(void **state)
 {
     (void)state;
     static const int64_t times[] = {0, 1, 1000, NOW_MS, NOW_MS + 1, NOW_MS * 2};
-    char before[NUMBER_SIZE] = "", number[NUMBER_SIZE];
+    char before[WIRE_NUMBER_SIZE] = "", number[WIRE_NUMBER_SIZE];
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         struct numbering *n = started("p", times[i]);
         assert_true(numbering_next(n, "news/a", number));
@@ -102,7 +102,7 @@ static void epochs_sort_by_the_time_they_were_made(void **state)
 static void two_starts_in_one_millisecond_differ(void **state)
 {
     (void)state;
-    char first[NUMBER_SIZE], second[NUMBER_SIZE];
+    char first[WIRE_NUMBER_SIZE], second[WIRE_NUMBER_SIZE];
     size_t same = 0;
     for (int i = 0; i < 8; i++) { /* once in a million they may agree */
         struct numbering *a = started("p", NOW_MS), *b = started("p", NOW_MS);
@@ -119,7 +119,7 @@ static void the_longest_publisher_fits(void **state)
 {
     (void)state;
     static const char publisher[] = "abcdefghijklmnopqrstuvwxyz012345"; /* 32: a slug's bound */
-    char number[NUMBER_SIZE];
+    char number[WIRE_NUMBER_SIZE];
     struct numbering *n = started(publisher, NOW_MS);
     assert_true(numbering_next(n, "news/a", number));
     assert_memory_equal(number, publisher, 32);
@@ -132,7 +132,7 @@ static void the_longest_publisher_fits(void **state)
 static void a_number_that_was_given_back_is_drawn_again(void **state)
 {
     (void)state;
-    char number[NUMBER_SIZE];
+    char number[WIRE_NUMBER_SIZE];
     struct numbering *n = started("p", NOW_MS);
     numbering_return(n, "news/a"); /* nothing was drawn there */
     assert_true(numbering_next(n, "news/a", number));

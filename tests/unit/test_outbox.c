@@ -27,7 +27,7 @@ static void add(struct outbox *box, const char *topic, const char *payload)
     struct buf *b = outbox_payload(box);
     assert_int_equal(b->len, 0);
     buf_puts(b, payload);
-    if (!outbox_add(box, topic, &err)) fail_msg("%s", err.message);
+    if (!outbox_add(box, topic, 0, &err)) fail_msg("%s", err.message);
 }
 
 /* Sends the next message, which must be that one; its token. */
@@ -128,7 +128,7 @@ static void there_is_no_room_above_the_bytes(void **state)
         assert_non_null(at);
         memset(at, 'x', one);
         b->len += one;
-        assert_true(outbox_add(box, "t", NULL));
+        assert_true(outbox_add(box, "t", 0, NULL));
         struct outbox_message *m = outbox_next(box);
         tokens[i] = m->token;
         outbox_sent(box, m);
@@ -151,7 +151,7 @@ static void the_memory_kept_for_reuse_is_bounded(void **state)
         struct buf *b = outbox_payload(box);
         assert_non_null(buf_reserve(b, one));
         b->len = one;
-        assert_true(outbox_add(box, "t", NULL));
+        assert_true(outbox_add(box, "t", 0, NULL));
         struct outbox_message *m = outbox_next(box);
         outbox_sent(box, m);
         outbox_done(box, m);
@@ -159,7 +159,7 @@ static void the_memory_kept_for_reuse_is_bounded(void **state)
     assert_int_equal(outbox_count(box), 0);
     for (int i = 0; i < SLOTS; i++) { /* each slot's buffer once */
         kept += outbox_payload(box)->size;
-        assert_true(outbox_add(box, "t", NULL));
+        assert_true(outbox_add(box, "t", 0, NULL));
         struct outbox_message *m = outbox_next(box);
         outbox_sent(box, m);
         outbox_done(box, m);
@@ -276,7 +276,7 @@ static void nothing_is_added_when_the_payload_failed(void **state)
     struct outbox *box = made(2);
     struct news_error err = {0};
     assert_null(buf_reserve(outbox_payload(box), SIZE_MAX));
-    assert_false(outbox_add(box, "t", &err));
+    assert_false(outbox_add(box, "t", 0, &err));
     assert_int_equal(err.code, NEWS_ERR_MEMORY);
     assert_int_equal(outbox_count(box), 0);
     assert_null(outbox_next(box));

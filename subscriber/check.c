@@ -1,0 +1,50 @@
+#include "subscriber/check.h"
+
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "common/log.h"
+#include "subscriber/cli.h"
+#include "subscriber/store.h"
+
+struct totals {
+    uint64_t streams, items, holes, gone;
+};
+
+/* news/harbour/...  harbour:19a8c1f2e7b03d44  have 1-17, 15 items  missing 7-9  gone 3 (pruned) */
+static bool print_row(void *user, const struct store_check_row *row)
+{
+    struct totals *t = user;
+    t->streams++;
+    t->items += row->stored;
+    t->holes += row->holes;
+    t->gone += row->gone;
+    printf("%s  %s:%s  through %llu of %llu, %llu stored", row->topic, row->publisher, row->epoch,
+           (unsigned long long)row->through, (unsigned long long)row->highest,
+           (unsigned long long)row->stored);
+    if (*row->hole_list) printf("  missing %s", row->hole_list);
+    if (*row->gone_list) printf("  gone %s", row->gone_list);
+    return putchar('\n') != EOF;
+}
+
+int check_run(const struct settings *s)
+{
+    const struct db_options db = {.mode = DB_READ, .check = true};
+    struct totals t = {0};
+    struct news_error err = {0};
+    char path[4096];
+    const char *file = s->store;
+    if (!file && store_default_path(s->archive, path, sizeof path, &err)) file = path;
+    struct store *store = file ? store_open(file, &db, &err) : NULL;
+    bool ok = store && store_check(store, print_row, &t, &err);
+    store_close(store);
+    if (!ok || !program_flush_stdout(&err)) {
+        log_error("%s", err.message);
+        return news_exit_status(err.code);
+    }
+    log_error("%llu streams, %llu items, %llu missing, %llu gone for good",
+              (unsigned long long)t.streams, (unsigned long long)t.items,
+              (unsigned long long)t.holes, (unsigned long long)t.gone);
+    if (t.holes > 0) return EX_TEMPFAIL;
+    return t.gone > 0 ? EX_DATAERR : EX_OK;
+}

@@ -1,0 +1,886 @@
+#include "subscriber/store.h"
+
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "common/date.h"
+#include "common/hash.h"
+#include "common/item.h"
+
+/* Stories of random uris touch a page of the index each. A longer WAL writes such a page back once
+ * for many transactions. */
+enum { WAL_PAGES = 4000 };
+
+enum { STORY_SHIFT = 17 }; /* 47 bits take two bytes less in the index than 64 */
+
+/* What identifies a story in the index is a hash of publisher and uri, under a seed of this file's
+ * own; publisher and uri are compared as well. Columns that are looked at stand before the bytes,
+ * which may fill pages of their own.
+ *     stream.last   the highest number that came, or that was said to be gone
+ *     item.again    1: a version that is there already, under another number (a publisher renumbers
+ *                   what it had not sent when its journal was restored from an old copy). An
+ * archive answers with it, nothing else sees it item.reason   NULL or "killed", then without bytes
+ *     item.status   enum item_status
+ *     settled       epochs in which nothing is left to ask for */
+static const char *const steps[] = {
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value);"
+    "CREATE TABLE stream(id INTEGER PRIMARY KEY, publisher TEXT NOT NULL, epoch TEXT NOT NULL,"
+    " topic TEXT NOT NULL, last INTEGER NOT NULL DEFAULT 0, based INTEGER NOT NULL DEFAULT 0,"
+    " through INTEGER NOT NULL DEFAULT 0, ahead TEXT NOT NULL DEFAULT '',"
+    " UNIQUE(publisher, epoch, topic));"
+    "CREATE TABLE item(id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, seq INTEGER,"
+    " time_ms INTEGER NOT NULL, sum INTEGER NOT NULL, reason TEXT, story INTEGER NOT NULL,"
+    " again INTEGER NOT NULL, version INTEGER NOT NULL, status INTEGER NOT NULL,"
+    " publisher TEXT NOT NULL, uri TEXT NOT NULL, bytes BLOB);"
+    "CREATE UNIQUE INDEX item_number ON item(stream, seq);"
+    "CREATE INDEX item_story ON item(story, again, version);"
+    "CREATE TABLE publisher(name TEXT PRIMARY KEY, epoch TEXT NOT NULL, items INTEGER NOT NULL)"
+    " WITHOUT ROWID;"
+    "CREATE TABLE joined(publisher TEXT, filter TEXT, PRIMARY KEY(publisher, filter))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE settled(publisher TEXT, epoch TEXT, PRIMARY KEY(publisher, epoch))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE gone(stream INTEGER, first INTEGER NOT NULL, last INTEGER,"
+    " reason TEXT NOT NULL, PRIMARY KEY(stream, last)) WITHOUT ROWID;"
+    "CREATE TABLE shown(one INTEGER PRIMARY KEY CHECK(one = 1), id INTEGER NOT NULL,"
+    " device INTEGER NOT NULL, inode INTEGER NOT NULL, length INTEGER NOT NULL)",
+    NULL,
+};
+static const struct db_kind kind = {.what = "store",
+                                    .application_id = 0x4e575331, /* NWS1 */
+                                    .steps = steps,
+                                    .renewal = "a new one gets what publishers still have"};
+
+/* ---------------------------------------------------------------------------------- Statements */
+
+enum {
+    ADD_STREAM,
+    FIND_STREAM,
+    STREAMS_OF,
+    SET_STREAM,
+    ADD_ITEM,
+    ITEM_OF_NUMBER,
+    NEWEST_VERSION,
+    SAME_VERSION,
+    ERASE_STORY,
+    SHOWABLE,
+    NTH_LAST,
+    TIME_FROM,
+    BEHIND_LAST,
+    GET_SHOWN,
+    SET_SHOWN,
+    GET_PUBLISHER,
+    SET_PUBLISHER,
+    ADD_JOINED,
+    JOINED_OF,
+    OPEN_EPOCHS,
+    ADD_SETTLED,
+    NEXT_GONE,
+    ADD_GONE,
+    ALL_STREAMS,
+    COUNT_ITEMS,
+    GONE_OF,
+    STATEMENTS
+};
+
+#define STORY "story=?1 AND publisher=?2 AND uri=?3"
+/* Newest living versions, and kills: an erased version has a reason, a kill stands for its story
+ * whatever its version. */
+#define IS_SHOWABLE                                                                                \
+    "i.reason IS NULL AND i.again=0 AND (i.status=2 OR NOT EXISTS(SELECT 1 FROM item n WHERE"      \
+    " n.story=i.story AND n.again=0 AND n.version>i.version AND n.uri=i.uri"                       \
+    " AND n.publisher=i.publisher))"
+
+static const char *const sql[STATEMENTS] = {
+    [ADD_STREAM] = "INSERT INTO stream(publisher,epoch,topic)VALUES(?1,?2,?3)",
+    [FIND_STREAM] = "SELECT id,based,through,ahead FROM stream"
+                    " WHERE publisher=?1 AND epoch=?2 AND topic=?3",
+    [STREAMS_OF] = "SELECT id,based,through,ahead,topic FROM stream"
+                   " WHERE publisher=?1 AND epoch=?2",
+    [SET_STREAM] = "UPDATE stream SET based=?2,through=?3,ahead=?4,last=?5 WHERE id=?1",
+    [ADD_ITEM] = "INSERT INTO item(story,publisher,uri,version,status,again,reason,stream,seq,"
+                 "time_ms,sum,bytes)VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
+                 " ON CONFLICT DO NOTHING",
+    [ITEM_OF_NUMBER] = "SELECT " STORY " AND version=?4 AND status=?5 FROM item"
+                       " WHERE stream=?8 AND seq=?9",
+    [NEWEST_VERSION] = "SELECT version, status=2 OR reason IS NOT NULL FROM item"
+                       " WHERE " STORY " AND again=0 ORDER BY version DESC LIMIT 1",
+    [SAME_VERSION] = "SELECT max(status) FROM item WHERE " STORY " AND again=0 AND version=?4",
+    [ERASE_STORY] = "UPDATE item SET bytes=NULL,sum=0,reason='killed'"
+                    " WHERE " STORY " AND id<>?4 AND bytes IS NOT NULL",
+    [SHOWABLE] = "SELECT i.id,s.topic,i.time_ms,i.bytes FROM item i CROSS JOIN stream s"
+                 " ON s.id=i.stream WHERE i.id>=?1 AND " IS_SHOWABLE " ORDER BY i.id",
+    [NTH_LAST] = "SELECT i.id FROM item i WHERE " IS_SHOWABLE
+                 " ORDER BY i.id DESC LIMIT 1 OFFSET ?1",
+    [TIME_FROM] = "SELECT id,time_ms FROM item WHERE id>=?1 ORDER BY id LIMIT 1",
+    [BEHIND_LAST] = "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name='item'),0)+1",
+    [GET_SHOWN] = "SELECT id,device,inode,length FROM shown",
+    [SET_SHOWN] = "INSERT OR REPLACE INTO shown(one,id,device,inode,length)VALUES(1,?1,?2,?3,?4)",
+    [GET_PUBLISHER] = "SELECT epoch,items FROM publisher WHERE name=?1",
+    [SET_PUBLISHER] = "INSERT OR REPLACE INTO publisher(name,epoch,items)VALUES(?1,?2,?3)",
+    [ADD_JOINED] = "INSERT OR IGNORE INTO joined(publisher,filter)VALUES(?1,?2)",
+    [JOINED_OF] = "SELECT filter FROM joined WHERE publisher=?1",
+    [OPEN_EPOCHS] = "SELECT DISTINCT epoch FROM stream WHERE publisher=?1 AND epoch<>'' AND"
+                    " epoch<>?2 AND epoch NOT IN (SELECT epoch FROM settled WHERE publisher=?1)"
+                    " ORDER BY epoch",
+    [ADD_SETTLED] = "INSERT OR IGNORE INTO settled(publisher,epoch)VALUES(?1,?2)",
+    [NEXT_GONE] = "SELECT first,last FROM gone WHERE stream=?1 AND last>=?2 ORDER BY last LIMIT 1",
+    [ADD_GONE] = "INSERT INTO gone(stream,first,last,reason)VALUES(?1,?2,?3,?4)",
+    [ALL_STREAMS] = "SELECT id,based,through,ahead,publisher,epoch,topic FROM stream"
+                    " WHERE epoch<>'' ORDER BY publisher,epoch,topic",
+    [COUNT_ITEMS] = "SELECT count(*) FROM item WHERE stream=?1 AND seq IS NOT NULL",
+    [GONE_OF] = "SELECT first,last,reason FROM gone WHERE stream=?1 ORDER BY last",
+};
+
+struct store {
+    struct db *db;
+    sqlite3_stmt *statements[STATEMENTS];
+    uint64_t story_seed;
+    bool open;             /* a transaction, from store_begin() to its end */
+    struct buf uri, ahead; /* of the item, of the position at hand */
+    struct store_shown shown;
+    bool shown_known; /* shown is what the file has */
+};
+
+static void bind_text(sqlite3_stmt *q, int i, const char *text)
+{
+    (void)sqlite3_bind_text(q, i, text, -1, SQLITE_STATIC);
+}
+
+static void bind_number(sqlite3_stmt *q, int i, uint64_t number)
+{
+    (void)sqlite3_bind_int64(q, i, (int64_t)number);
+}
+
+static const char *text_of(sqlite3_stmt *q, int i)
+{
+    const char *text = (const char *)sqlite3_column_text(q, i);
+    return text ? text : "";
+}
+
+static uint64_t number_of(sqlite3_stmt *q, int i)
+{
+    int64_t n = sqlite3_column_int64(q, i);
+    return n > 0 ? (uint64_t)n : 0;
+}
+
+static bool fail_memory(struct news_error *err)
+{
+    return news_fail(err, NEWS_ERR_MEMORY, "store: out of memory");
+}
+
+/* The one value of a query; 0 when there is none. */
+static bool ask_id(struct store *s, sqlite3_stmt *q, int64_t *out, struct news_error *err)
+{
+    bool row;
+    if (!db_row(s->db, q, &row, err)) return false;
+    *out = row ? sqlite3_column_int64(q, 0) : 0;
+    (void)sqlite3_reset(q);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------- Opening */
+
+static bool get_story_seed(struct store *s, bool own, struct news_error *err)
+{
+    int64_t seed = 0;
+    if (!db_meta_number(s->db, "story_seed", 0, &seed, err)) return false;
+    if (seed == 0 && own) {
+        if (getrandom(&seed, sizeof seed, 0) != sizeof seed || seed == 0) seed = 1;
+        if (!db_set_meta_number(s->db, "story_seed", seed, err)) return false;
+    }
+    s->story_seed = (uint64_t)seed;
+    return true;
+}
+
+static bool prepare(struct store *s, bool own, struct news_error *err)
+{
+    for (size_t i = 0; i < STATEMENTS; i++)
+        if (!(s->statements[i] = db_prepare(s->db, sql[i], err))) return false;
+    (void)sqlite3_wal_autocheckpoint(db_handle(s->db), WAL_PAGES);
+    /* What a kill erases does not stay in the pages of the file. */
+    return get_story_seed(s, own, err) && db_exec(s->db, "PRAGMA secure_delete=FAST", err);
+}
+
+struct store *store_open(const char *path, const struct db_options *db, struct news_error *err)
+{
+    struct store *s = calloc(1, sizeof *s);
+    if (!s) {
+        fail_memory(err);
+        return NULL;
+    }
+    s->db = db_open(path, &kind, db, err);
+    if (s->db && prepare(s, db->mode == DB_OWN, err)) return s;
+    store_close(s);
+    return NULL;
+}
+
+void store_close(struct store *s)
+{
+    if (!s) return;
+    for (size_t i = 0; i < STATEMENTS; i++)
+        (void)sqlite3_finalize(s->statements[i]);
+    db_close(s->db);
+    buf_deinit(&s->uri);
+    buf_deinit(&s->ahead);
+    free(s);
+}
+
+struct db *store_db(const struct store *s)
+{
+    return s->db;
+}
+
+bool store_default_path(bool archive, char *out, size_t size, struct news_error *err)
+{
+    const char *file = archive ? "newssub-archive.store" : "newssub.store";
+    if (db_state_path(file, out, size)) return true;
+    return news_fail(err, NEWS_ERR_CONFIG,
+                     "no place for the store: neither XDG_STATE_HOME nor HOME is set");
+}
+
+/* -------------------------------------------------------------------------------- Transactions */
+
+/* On a full disk SQLite may undo a transaction by itself. What follows must not begin another one,
+ * which would then hold half of what belongs together. */
+bool store_begin(struct store *s, struct news_error *err)
+{
+    if (s->open && !db_in_transaction(s->db))
+        return news_fail(err, NEWS_ERR_IO, "store %s: the transaction was undone", db_path(s->db));
+    if (!s->open) s->open = db_begin(s->db, err);
+    return s->open;
+}
+
+bool store_dirty(const struct store *s)
+{
+    return s->open;
+}
+
+void store_rollback(struct store *s)
+{
+    db_rollback(s->db);
+    s->open = false;
+    s->shown_known = false;
+}
+
+static bool write_position(struct store *s, struct position *at, struct news_error *err);
+
+static bool write_positions(struct store *s, struct positions *p, struct news_error *err)
+{
+    for (struct position *at; p && (at = positions_take_dirty(p));)
+        if (!write_position(s, at, err)) return false;
+    return true;
+}
+
+bool store_commit(struct store *s, struct positions *p, struct news_error *err)
+{
+    bool done = write_positions(s, p, err) && (!s->open || db_commit(s->db, err));
+    if (done) s->open = false;
+    else store_rollback(s);
+    return done;
+}
+
+/* ----------------------------------------------------------------------------------- Positions */
+
+/* The columns id, based, through, ahead. */
+static bool take_position(struct store *s, struct position *at, sqlite3_stmt *q,
+                          struct news_error *err)
+{
+    bool was_dirty = at->dirty;
+    if (sqlite3_column_int(q, 1)) position_base(at, number_of(q, 2));
+    if (!position_get_ahead(at, text_of(q, 3)))
+        return news_fail(err, NEWS_ERR_IO, "store %s: damaged: the position of %.64s",
+                         db_path(s->db), at->topic);
+    at->store_id = sqlite3_column_int64(q, 0);
+    at->dirty = was_dirty;
+    return true;
+}
+
+bool store_load_position(struct store *s, struct position *at, struct news_error *err)
+{
+    if (at->store_id != 0) return true;
+    sqlite3_stmt *q = s->statements[FIND_STREAM];
+    bool row;
+    bind_text(q, 1, at->publisher);
+    bind_text(q, 2, at->epoch);
+    bind_text(q, 3, at->topic);
+    if (!db_row(s->db, q, &row, err)) return false;
+    if (!row) at->store_id = -1;
+    bool ok = !row || take_position(s, at, q, err);
+    (void)sqlite3_reset(q);
+    return ok;
+}
+
+bool store_load_publisher(struct store *s, struct positions *p, const char *publisher,
+                          const char *epoch, struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[STREAMS_OF];
+    bool row, ok = true;
+    bind_text(q, 1, publisher);
+    bind_text(q, 2, epoch);
+    while ((ok = db_row(s->db, q, &row, err)) && row) {
+        struct position *at = positions_of(p, publisher, epoch, text_of(q, 4));
+        if (!at) ok = news_fail(err, NEWS_ERR_MEMORY, "store: no room for all of its streams");
+        else if (at->store_id <= 0) ok = take_position(s, at, q, err);
+        if (!ok) break;
+    }
+    (void)sqlite3_reset(q);
+    return ok;
+}
+
+static bool add_stream(struct store *s, const char *publisher, const char *epoch, const char *topic,
+                       int64_t *id, struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[ADD_STREAM];
+    bind_text(q, 1, publisher);
+    bind_text(q, 2, epoch);
+    bind_text(q, 3, topic);
+    if (!store_begin(s, err) || !db_run(s->db, q, err)) return false;
+    *id = sqlite3_last_insert_rowid(db_handle(s->db));
+    return true;
+}
+
+/* The row of a position, made when there is none. */
+static bool stream_of(struct store *s, struct position *at, struct news_error *err)
+{
+    if (at->store_id > 0) return true;
+    if (!store_load_position(s, at, err)) return false;
+    return at->store_id > 0 ||
+           add_stream(s, at->publisher, at->epoch, at->topic, &at->store_id, err);
+}
+
+static bool write_position(struct store *s, struct position *at, struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[SET_STREAM];
+    if (!store_begin(s, err) || !stream_of(s, at, err)) return false;
+    buf_clear(&s->ahead);
+    position_put_ahead(at, &s->ahead);
+    if (!buf_ok(&s->ahead)) return fail_memory(err);
+    (void)sqlite3_bind_int64(q, 1, at->store_id);
+    (void)sqlite3_bind_int(q, 2, at->based);
+    bind_number(q, 3, at->through);
+    bind_text(q, 4, s->ahead.len ? s->ahead.data : "");
+    bind_number(q, 5, position_highest(at));
+    return db_run(s->db, q, err);
+}
+
+/* Items without a number hang on a stream without an epoch. */
+static bool stream_of_topic(struct store *s, const char *publisher, const char *topic, int64_t *id,
+                            struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[FIND_STREAM];
+    bool row;
+    bind_text(q, 1, publisher);
+    bind_text(q, 2, "");
+    bind_text(q, 3, topic);
+    if (!db_row(s->db, q, &row, err)) return false;
+    if (!row) return add_stream(s, publisher, "", topic, id, err);
+    *id = sqlite3_column_int64(q, 0);
+    (void)sqlite3_reset(q);
+    return true;
+}
+
+/* --------------------------------------------------------------------------------------- Items */
+
+/* An item on its way to a row. */
+struct entry {
+    const char *publisher, *uri;
+    size_t uri_len;
+    int64_t story, version, stream, seq; /* seq 0: has none */
+    enum item_status status;
+    bool again, erased;
+    const struct store_item *of;
+};
+
+/* As an integer: what says when it was made serves where the version itself is no number. */
+static int64_t version_of(const struct ninjs *item)
+{
+    struct json_slice v = item->member[NINJS_VERSION];
+    int64_t n = 0;
+    size_t i = 1;
+    for (; i + 1 < v.len && v.at[i] >= '0' && v.at[i] <= '9'; i++)
+        n = n > INT64_MAX / 10 - 1 ? INT64_MAX / 10 : n * 10 + (v.at[i] - '0');
+    if (v.len > 2 && i + 1 == v.len) return n;
+    n = item_date_ms(item, NINJS_VERSION_CREATED);
+    return n > 0 ? n : 0;
+}
+
+/* The characters of the uri, from where they stand unless there are escapes among them. */
+static bool take_uri(struct store *s, const struct ninjs *item, struct entry *e,
+                     struct news_error *err)
+{
+    struct json_slice v = item->member[NINJS_URI];
+    if (v.len < 2) return news_fail(err, NEWS_ERR_DATA, "uri: missing");
+    e->uri = v.at + 1;
+    e->uri_len = v.len - 2;
+    if (!memchr(v.at, '\\', v.len)) return true;
+    buf_clear(&s->uri);
+    json_text(&s->uri, v);
+    if (!buf_ok(&s->uri)) return fail_memory(err);
+    e->uri = s->uri.data;
+    e->uri_len = s->uri.len;
+    return true;
+}
+
+static bool entry_make(struct store *s, const struct store_item *item, struct entry *e,
+                       struct news_error *err)
+{
+    *e = (struct entry){.of = item,
+                        .publisher = item->publisher,
+                        .version = version_of(item->item),
+                        .status = item_status(item->item)};
+    if (!take_uri(s, item->item, e, err)) return false;
+    uint64_t hash = hash_bytes(HASH_START ^ s->story_seed, e->publisher, strlen(e->publisher) + 1);
+    e->story = (int64_t)(hash_bytes(hash, e->uri, e->uri_len) >> STORY_SHIFT);
+    if (!item->at || !item->number)
+        return stream_of_topic(s, item->publisher, item->topic, &e->stream, err);
+    e->seq = (int64_t)item->number->seq;
+    if (!stream_of(s, item->at, err)) return false;
+    e->stream = item->at->store_id;
+    return true;
+}
+
+static sqlite3_stmt *bind_story(struct store *s, int statement, const struct entry *e)
+{
+    sqlite3_stmt *q = s->statements[statement];
+    (void)sqlite3_bind_int64(q, 1, e->story);
+    bind_text(q, 2, e->publisher);
+    (void)sqlite3_bind_text(q, 3, e->uri, (int)e->uri_len, SQLITE_STATIC);
+    return q;
+}
+
+/* False in *added: the number has a row already. */
+static bool add_row(struct store *s, const struct entry *e, bool *added, struct news_error *err)
+{
+    struct json_slice bytes = e->of->item->all;
+    sqlite3_stmt *q = bind_story(s, ADD_ITEM, e);
+    (void)sqlite3_bind_int64(q, 4, e->version);
+    (void)sqlite3_bind_int(q, 5, (int)e->status);
+    (void)sqlite3_bind_int(q, 6, e->again);
+    bind_text(q, 7, e->erased ? "killed" : NULL);
+    (void)sqlite3_bind_int64(q, 8, e->stream);
+    if (e->seq) (void)sqlite3_bind_int64(q, 9, e->seq);
+    else (void)sqlite3_bind_null(q, 9);
+    (void)sqlite3_bind_int64(q, 10, e->of->received_ms);
+    bind_number(q, 11, e->erased ? 0 : hash_bytes(HASH_START, bytes.at, bytes.len));
+    if (e->erased) (void)sqlite3_bind_null(q, 12);
+    else (void)sqlite3_bind_blob(q, 12, bytes.at, (int)bytes.len, SQLITE_STATIC);
+    if (!db_run(s->db, q, err)) return false;
+    *added = sqlite3_changes(db_handle(s->db)) > 0;
+    return true;
+}
+
+/* What the store has of the entry's story. */
+struct story {
+    bool known, dead;
+    int64_t newest;    /* version */
+    bool same, killer; /* the entry's version is there; it is the kill */
+};
+
+static bool look_up_story(struct store *s, const struct entry *e, struct story *out,
+                          struct news_error *err)
+{
+    sqlite3_stmt *q = bind_story(s, NEWEST_VERSION, e);
+    *out = (struct story){0};
+    if (!db_row(s->db, q, &out->known, err)) return false;
+    if (!out->known) return true;
+    out->newest = sqlite3_column_int64(q, 0);
+    out->dead = sqlite3_column_int(q, 1);
+    (void)sqlite3_reset(q);
+    if (e->version > out->newest) return true;
+    bool row;
+    q = bind_story(s, SAME_VERSION, e);
+    (void)sqlite3_bind_int64(q, 4, e->version);
+    if (!db_row(s->db, q, &row, err)) return false;
+    out->same = row && sqlite3_column_type(q, 0) != SQLITE_NULL;
+    out->killer = out->same && sqlite3_column_int(q, 0) == ITEM_CANCELED;
+    (void)sqlite3_reset(q);
+    return true;
+}
+
+/* What becomes of an entry, by its story alone. */
+static enum store_answer judge(struct entry *e, const struct story *story)
+{
+    e->again = story->same;
+    if (story->dead) {
+        if (story->killer && e->status == ITEM_CANCELED) return STORE_KNOWN;
+        e->erased = true;
+        return STORE_DEAD;
+    }
+    if (e->status == ITEM_CANCELED) { /* also under the version of what it kills */
+        e->again = false;
+        return STORE_NEW;
+    }
+    if (story->same) return STORE_KNOWN;
+    return story->known && e->version < story->newest ? STORE_OLDER : STORE_NEW;
+}
+
+static bool erase_others(struct store *s, const struct entry *e, int64_t id, struct news_error *err)
+{
+    sqlite3_stmt *q = bind_story(s, ERASE_STORY, e);
+    (void)sqlite3_bind_int64(q, 4, id);
+    return db_run(s->db, q, err);
+}
+
+/* Puts the entry under its story. One that brings nothing new gets a row only for its number, so
+ * that an archive can answer for that. *taken: its number has a row already, nothing was done. */
+static enum store_answer put_entry(struct store *s, struct entry *e, int64_t *id, bool *taken,
+                                   struct news_error *err)
+{
+    struct story story;
+    bool added = true;
+    if (!look_up_story(s, e, &story, err)) return STORE_FAILED;
+    enum store_answer answer = judge(e, &story);
+    bool for_number = answer == STORE_KNOWN || answer == STORE_DEAD;
+    if (for_number && !e->seq) return answer;
+    if (!add_row(s, e, &added, err)) return STORE_FAILED;
+    *taken = !added;
+    if (!added || for_number) return answer;
+    int64_t row = sqlite3_last_insert_rowid(db_handle(s->db));
+    if (e->status == ITEM_CANCELED && story.known && !erase_others(s, e, row, err))
+        return STORE_FAILED;
+    *id = row;
+    return answer;
+}
+
+/* Whether the row of the entry's number, if there is one, holds another item. */
+static bool number_differs(struct store *s, const struct entry *e, bool *out,
+                           struct news_error *err)
+{
+    sqlite3_stmt *q = bind_story(s, ITEM_OF_NUMBER, e);
+    bool row;
+    (void)sqlite3_bind_int64(q, 4, e->version);
+    (void)sqlite3_bind_int(q, 5, (int)e->status);
+    (void)sqlite3_bind_int64(q, 8, e->stream);
+    (void)sqlite3_bind_int64(q, 9, e->seq);
+    if (!db_row(s->db, q, &row, err)) return false;
+    *out = row && sqlite3_column_int(q, 0) == 0;
+    if (row) (void)sqlite3_reset(q);
+    return true;
+}
+
+/* The number came before. */
+static enum store_answer put_again(struct store *s, struct entry *e, int64_t *id,
+                                   struct news_error *err)
+{
+    bool differs, taken = false;
+    if (!number_differs(s, e, &differs, err)) return STORE_FAILED;
+    if (!differs) return STORE_KNOWN;
+    int64_t seq = e->seq;
+    e->seq = 0;
+    enum store_answer answer = put_entry(s, e, id, &taken, err);
+    if (answer != STORE_NEW) return answer;
+    news_fail(err, NEWS_ERR_PROTOCOL,
+              "%s: number %lld of %.64s was another item's before: have the publisher's numbers "
+              "gone back?",
+              e->publisher, (long long)seq, e->of->topic);
+    return STORE_CONFLICT;
+}
+
+enum store_answer store_put(struct store *s, const struct store_item *item, int64_t *id,
+                            struct news_error *err)
+{
+    struct entry e;
+    bool taken = false;
+    if (!store_begin(s, err) || !entry_make(s, item, &e, err)) return STORE_FAILED;
+    if (e.seq && position_look(item->at, (uint64_t)e.seq) == POSITION_KNOWN)
+        return put_again(s, &e, id, err);
+    enum store_answer answer = put_entry(s, &e, id, &taken, err);
+    /* The position has forgotten it, the store has not. */
+    return answer != STORE_FAILED && taken ? put_again(s, &e, id, err) : answer;
+}
+
+/* ------------------------------------------------------------------------------------- Reading */
+
+bool store_each(struct store *s, int64_t first_id,
+                bool (*each)(void *user, const struct store_row *row), void *user,
+                struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[SHOWABLE];
+    bool row, ok;
+    (void)sqlite3_bind_int64(q, 1, first_id);
+    while ((ok = db_row(s->db, q, &row, err)) && row) {
+        const struct store_row r = {
+            .id = sqlite3_column_int64(q, 0),
+            .topic = text_of(q, 1),
+            .received_ms = sqlite3_column_int64(q, 2),
+            .bytes = sqlite3_column_blob(q, 3),
+            .len = (size_t)sqlite3_column_bytes(q, 3),
+        };
+        if (!each(user, &r)) break;
+    }
+    (void)sqlite3_reset(q);
+    return ok;
+}
+
+bool store_last(struct store *s, uint64_t n, int64_t *first_id, struct news_error *err)
+{
+    if (n == 0) return ask_id(s, s->statements[BEHIND_LAST], first_id, err);
+    sqlite3_stmt *q = s->statements[NTH_LAST];
+    int64_t id = 0;
+    bind_number(q, 1, n - 1 < INT64_MAX ? n - 1 : INT64_MAX);
+    if (!ask_id(s, q, &id, err)) return false;
+    *first_id = id > 0 ? id : 1;
+    return true;
+}
+
+/* By halves: items are stored in the order in which they are received. Where the clock was set
+ * back, the answer is one of the places where such times begin. */
+bool store_since(struct store *s, int64_t unix_ms, int64_t *first_id, struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[TIME_FROM];
+    int64_t low = 1, high;
+    if (!ask_id(s, s->statements[BEHIND_LAST], &high, err)) return false;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        bool row, late;
+        (void)sqlite3_bind_int64(q, 1, middle);
+        if (!db_row(s->db, q, &row, err)) return false;
+        late = !row || sqlite3_column_int64(q, 1) >= unix_ms;
+        if (late) high = middle;
+        else low = sqlite3_column_int64(q, 0) + 1;
+        (void)sqlite3_reset(q);
+    }
+    *first_id = low;
+    return true;
+}
+
+bool store_shown(struct store *s, struct store_shown *out, struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[GET_SHOWN];
+    bool row = false;
+    if (!s->shown_known) {
+        if (!db_row(s->db, q, &row, err)) return false;
+        s->shown = (struct store_shown){.length = -1};
+        if (row)
+            s->shown = (struct store_shown){.id = sqlite3_column_int64(q, 0),
+                                            .device = (uint64_t)sqlite3_column_int64(q, 1),
+                                            .inode = (uint64_t)sqlite3_column_int64(q, 2),
+                                            .length = sqlite3_column_int64(q, 3)};
+        (void)sqlite3_reset(q);
+        s->shown_known = true;
+    }
+    *out = s->shown;
+    return true;
+}
+
+bool store_set_shown(struct store *s, const struct store_shown *shown, struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[SET_SHOWN];
+    struct store_shown is;
+    if (!store_shown(s, &is, err)) return false;
+    if (is.id == shown->id && is.device == shown->device && is.inode == shown->inode &&
+        is.length == shown->length)
+        return true;
+    (void)sqlite3_bind_int64(q, 1, shown->id);
+    bind_number(q, 2, shown->device);
+    bind_number(q, 3, shown->inode);
+    (void)sqlite3_bind_int64(q, 4, shown->length);
+    if (!store_begin(s, err) || !db_run(s->db, q, err)) return false;
+    s->shown = *shown;
+    return true;
+}
+
+/* ---------------------------------------------------------------- What sync knows of publishers */
+
+bool store_publisher(struct store *s, const char *publisher, struct store_publisher *out,
+                     struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[GET_PUBLISHER];
+    bool row;
+    bind_text(q, 1, publisher);
+    if (!db_row(s->db, q, &row, err)) return false;
+    *out = (struct store_publisher){0};
+    if (!row) return true;
+    const char *epoch = text_of(q, 0);
+    memcpy(out->epoch, epoch, strnlen(epoch, sizeof out->epoch - 1));
+    out->items = number_of(q, 1);
+    (void)sqlite3_reset(q);
+    return true;
+}
+
+bool store_set_publisher(struct store *s, const char *publisher, const struct store_publisher *p,
+                         struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[SET_PUBLISHER];
+    bind_text(q, 1, publisher);
+    bind_text(q, 2, p->epoch);
+    bind_number(q, 3, p->items);
+    return store_begin(s, err) && db_run(s->db, q, err);
+}
+
+bool store_join(struct store *s, const char *publisher, const char *filter, struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[ADD_JOINED];
+    bind_text(q, 1, publisher);
+    bind_text(q, 2, filter);
+    return store_begin(s, err) && db_run(s->db, q, err);
+}
+
+bool store_joined(struct store *s, const char *publisher, const char *filter, bool *out,
+                  struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[JOINED_OF];
+    bool row, ok, found = false;
+    bind_text(q, 1, publisher);
+    while ((ok = db_row(s->db, q, &row, err)) && row && !found)
+        found = topic_covers(text_of(q, 0), filter);
+    (void)sqlite3_reset(q);
+    if (ok) *out = found;
+    return ok;
+}
+
+bool store_open_epochs(struct store *s, const char *publisher, const char *except,
+                       bool (*each)(void *user, const char *epoch), void *user,
+                       struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[OPEN_EPOCHS];
+    bool row, ok;
+    bind_text(q, 1, publisher);
+    bind_text(q, 2, except);
+    while ((ok = db_row(s->db, q, &row, err)) && row)
+        if (!each(user, text_of(q, 0))) break;
+    (void)sqlite3_reset(q);
+    return ok;
+}
+
+bool store_settle_epoch(struct store *s, const char *publisher, const char *epoch,
+                        struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[ADD_SETTLED];
+    bind_text(q, 1, publisher);
+    bind_text(q, 2, epoch);
+    return store_begin(s, err) && db_run(s->db, q, err);
+}
+
+static bool add_gone(struct store *s, int64_t stream, struct number_range range, const char *reason,
+                     struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[ADD_GONE];
+    (void)sqlite3_bind_int64(q, 1, stream);
+    bind_number(q, 2, range.first);
+    bind_number(q, 3, range.last);
+    bind_text(q, 4, reason);
+    return db_run(s->db, q, err);
+}
+
+/* The first range noted that ends at seq or beyond; first is WIRE_SEQ_MAX + 1 when there is none.
+ */
+static bool next_gone(struct store *s, int64_t stream, uint64_t seq, struct number_range *out,
+                      struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[NEXT_GONE];
+    bool row;
+    (void)sqlite3_bind_int64(q, 1, stream);
+    bind_number(q, 2, seq);
+    if (!db_row(s->db, q, &row, err)) return false;
+    *out = (struct number_range){(uint64_t)WIRE_SEQ_MAX + 1, (uint64_t)WIRE_SEQ_MAX + 1};
+    if (!row) return true;
+    *out = (struct number_range){number_of(q, 0), number_of(q, 1)};
+    (void)sqlite3_reset(q);
+    return true;
+}
+
+/* Ranges never overlap, so that their numbers can be counted: what is noted already is left out. */
+bool store_gone(struct store *s, struct position *at, uint64_t first, uint64_t last,
+                const char *reason, bool *news, struct news_error *err)
+{
+    bool added = false;
+    if (first == 0 || first > last || last > WIRE_SEQ_MAX)
+        return news_fail(err, NEWS_ERR_DATA, "store: no such numbers");
+    if (!store_begin(s, err) || !stream_of(s, at, err)) return false;
+    for (uint64_t seq = first; seq <= last;) {
+        struct number_range noted;
+        if (!next_gone(s, at->store_id, seq, &noted, err)) return false;
+        if (noted.first > seq) {
+            uint64_t end = noted.first - 1 < last ? noted.first - 1 : last;
+            if (!add_gone(s, at->store_id, (struct number_range){seq, end}, reason, err))
+                return false;
+            added = true;
+        }
+        seq = noted.last + 1;
+    }
+    *news = added;
+    return true;
+}
+
+/* --------------------------------------------------------------------------------------- Check */
+
+static void list_range(struct buf *out, uint64_t first, uint64_t last)
+{
+    buf_printf(out, "%s%llu", out->len ? "," : "", (unsigned long long)first);
+    if (last > first) buf_printf(out, "-%llu", (unsigned long long)last);
+}
+
+static void list_holes(const struct position *at, struct store_check_row *row, struct buf *out)
+{
+    struct number_range hole;
+    for (size_t i = 0; position_hole(at, i, &hole); i++) {
+        row->holes += hole.last - hole.first + 1;
+        list_range(out, hole.first, hole.last);
+    }
+}
+
+static bool list_gone(struct store *s, int64_t stream, struct store_check_row *row, struct buf *out,
+                      struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[GONE_OF];
+    bool more, ok;
+    (void)sqlite3_bind_int64(q, 1, stream);
+    while ((ok = db_row(s->db, q, &more, err)) && more) {
+        uint64_t first = number_of(q, 0), last = number_of(q, 1);
+        row->gone += last - first + 1;
+        list_range(out, first, last);
+        buf_printf(out, " (%s)", text_of(q, 2));
+    }
+    return ok;
+}
+
+/* The stream that ALL_STREAMS has arrived at, with a position of its own. */
+static bool check_stream(struct store *s, sqlite3_stmt *q, struct position *at,
+                         struct store_check_row *row, struct buf lists[2], struct news_error *err)
+{
+    int64_t id = sqlite3_column_int64(q, 0), stored = 0;
+    sqlite3_stmt *count = s->statements[COUNT_ITEMS];
+    (void)sqlite3_bind_int64(count, 1, id);
+    if (!take_position(s, at, q, err) || !ask_id(s, count, &stored, err)) return false;
+    *row = (struct store_check_row){
+        .publisher = at->publisher,
+        .epoch = at->epoch,
+        .topic = at->topic,
+        .through = at->through,
+        .highest = position_highest(at),
+        .stored = (uint64_t)stored,
+    };
+    list_holes(at, row, &lists[0]);
+    if (!list_gone(s, id, row, &lists[1], err)) return false;
+    if (!buf_ok(&lists[0]) || !buf_ok(&lists[1])) return fail_memory(err);
+    row->hole_list = lists[0].len ? lists[0].data : "";
+    row->gone_list = lists[1].len ? lists[1].data : "";
+    return true;
+}
+
+bool store_check(struct store *s, bool (*each)(void *user, const struct store_check_row *row),
+                 void *user, struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[ALL_STREAMS];
+    struct buf lists[2] = {0};
+    bool more, ok, wanted = true;
+    while (wanted && (ok = db_row(s->db, q, &more, err)) && more) {
+        struct positions *p = positions_new(err);
+        struct position *at = p ? positions_of(p, text_of(q, 4), text_of(q, 5), text_of(q, 6))
+                                : NULL;
+        struct store_check_row row;
+        buf_clear(&lists[0]);
+        buf_clear(&lists[1]);
+        ok = at ? check_stream(s, q, at, &row, lists, err) : fail_memory(err);
+        wanted = ok && each(user, &row);
+        positions_free(p);
+    }
+    (void)sqlite3_reset(q);
+    buf_deinit(&lists[0]);
+    buf_deinit(&lists[1]);
+    return ok;
+}
