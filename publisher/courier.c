@@ -70,8 +70,9 @@ static void on_subscribed(void *user, const char *filter, const struct news_erro
     if (c->events.on_subscribed) c->events.on_subscribed(c->events.user, filter, refused);
 }
 
-struct courier *courier_open(const struct dial_settings *dial, const struct message *will,
-                             const struct courier_events *events, struct news_error *err)
+struct courier *courier_open(const struct dial_settings *dial, size_t ahead,
+                             const struct message *will, const struct courier_events *events,
+                             struct news_error *err)
 {
     const struct link_events link_events = {.on_state = on_state,
                                             .on_published = on_published,
@@ -91,7 +92,7 @@ struct courier *courier_open(const struct dial_settings *dial, const struct mess
     with_room.window += EXTRAS_MAX; /* so that a full outbox does not lock the extras out */
     struct link_events e = link_events;
     e.user = c;
-    c->outbox = outbox_new((size_t)dial->window, err);
+    c->outbox = outbox_new((size_t)dial->window + ahead, err);
     if (c->outbox) c->link = dial_open(&with_room, will, &e, err);
     explicit_bzero(with_room.password, sizeof with_room.password);
     if (c->link) return c;
@@ -130,6 +131,22 @@ bool courier_add(struct courier *c, const char *topic, uint64_t id, struct news_
     c->last_id = id;
     c->moved_ms = date_mono_ms();
     return true;
+}
+
+void courier_hold(struct courier *c)
+{
+    outbox_hold(c->outbox);
+}
+
+void courier_release(struct courier *c)
+{
+    outbox_release(c->outbox);
+}
+
+void courier_take_back(struct courier *c, uint64_t first_id)
+{
+    outbox_take_back(c->outbox);
+    if (c->last_id >= first_id) c->last_id = first_id - 1;
 }
 
 size_t courier_count(const struct courier *c)

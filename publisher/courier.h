@@ -23,9 +23,10 @@ struct courier_events { /* any may be NULL */
     void (*on_subscribed)(void *user, const char *filter, const struct news_error *refused);
 };
 
-/* will: NULL none. */
-struct courier *courier_open(const struct dial_settings *dial, const struct message *will,
-                             const struct courier_events *events, struct news_error *err);
+/* will: NULL none. ahead: items it holds ready besides those of the window. */
+struct courier *courier_open(const struct dial_settings *dial, size_t ahead,
+                             const struct message *will, const struct courier_events *events,
+                             struct news_error *err);
 void courier_free(struct courier *c); /* NULL is fine */
 struct link *courier_link(const struct courier *c);
 
@@ -35,6 +36,11 @@ bool courier_room(const struct courier *c);
 struct buf *courier_payload(struct courier *c); /* as outbox_payload() */
 /* ids count up. */
 bool courier_add(struct courier *c, const char *topic, uint64_t id, struct news_error *err);
+/* What is added from now on is not sent before courier_release(); or it is taken back, and the ids
+ * from first_id on with it. */
+void courier_hold(struct courier *c);
+void courier_release(struct courier *c);
+void courier_take_back(struct courier *c, uint64_t first_id);
 size_t courier_count(const struct courier *c); /* added, not yet answered */
 /* Every id up to this one that was added has been answered. */
 uint64_t courier_done_through(const struct courier *c);

@@ -23,6 +23,8 @@ struct desk {
     struct arena *memory; /* of the held submission that is taken */
     /* Kept from one submission to the next, so that most need no memory of their own. */
     struct buf uri, text, item, spare, newest, names, payload, line, held;
+    char topic[TOPIC_MAX]; /* of payload; "" when nothing was accepted */
+    uint64_t id;
 };
 
 /* One submission on its way through. */
@@ -259,10 +261,14 @@ static bool add_item(struct desk *d, struct work *w, const char *topic)
     buf_clear(&d->payload);
     item_write(&w->item, &defaults, number, &d->payload);
     if (!buf_ok(&d->payload)) return no_memory(w);
-    return fits(d, w, topic) && done(w,
-                                     journal_add(d->journal, topic, &n, d->payload.data,
-                                                 d->payload.len, w->now_ms, w->id, &why),
-                                     &why);
+    if (!fits(d, w, topic) || !done(w,
+                                    journal_add(d->journal, topic, &n, d->payload.data,
+                                                d->payload.len, w->now_ms, w->id, &why),
+                                    &why))
+        return false;
+    d->id = *w->id;
+    (void)snprintf(d->topic, sizeof d->topic, "%s", topic);
+    return true;
 }
 
 /* As item_write() completes them. */
@@ -566,8 +572,17 @@ enum desk_answer desk_take(struct desk *d, const struct submission *s, int64_t n
     static bool (*const take[])(struct desk *, struct work *) = {
         [SUBMIT_ITEM] = take_item, [SUBMIT_UPDATE] = take_update, [SUBMIT_KILL] = take_kill};
     struct work w = {.s = s, .now_ms = now_ms, .id = id, .err = err};
+    d->topic[0] = '\0';
     if (is_ours(d, &w)) (void)take[s->kind](d, &w);
     return w.answer;
+}
+
+bool desk_accepted(const struct desk *d, struct journal_item *out)
+{
+    if (!*d->topic) return false;
+    *out = (struct journal_item){
+        .id = d->id, .topic = d->topic, .bytes = d->payload.data, .len = d->payload.len};
+    return true;
 }
 
 /* The line of a held submission, in d->held, taken as any other. */

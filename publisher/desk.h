@@ -58,6 +58,9 @@ void desk_free(struct desk *d); /* NULL is fine */
 
 enum desk_answer desk_take(struct desk *d, const struct submission *s, int64_t now_ms, uint64_t *id,
                            struct news_error *err);
+/* The item that was accepted last, as it stands in the journal: topic, bytes, len. Valid until the
+ * next call of the desk. False: nothing was accepted by the last one. */
+bool desk_accepted(const struct desk *d, struct journal_item *out);
 /* Takes the held submission that is due first, if it is due: it is not held any more then, whatever
  * the answer. *due_ms: when the next one will be, INT64_MAX never. False: none is due now. */
 bool desk_take_held(struct desk *d, int64_t now_ms, int64_t *due_ms, enum desk_answer *answer,

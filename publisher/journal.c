@@ -14,7 +14,7 @@
 enum {
     BUCKETS = 4096,       /* of the streams in memory; a power of two */
     STREAMS_KEPT = 65536, /* in memory; beyond that they are read again */
-    PRUNE_STEP = 2000,    /* rows of one transaction */
+    PRUNE_STEP = 500,     /* rows of one transaction */
 };
 
 #define DAY_MS  INT64_C(86400000)
@@ -31,7 +31,6 @@ static const char *const steps[] = {
     "CREATE TABLE item(id INTEGER PRIMARY KEY, stream INTEGER NOT NULL, seq INTEGER NOT NULL,"
     " time_ms INTEGER NOT NULL, sum INTEGER NOT NULL, reason TEXT, bytes BLOB NOT NULL);"
     "CREATE UNIQUE INDEX item_number ON item(stream, seq);"
-    "CREATE INDEX item_time ON item(time_ms);"
     "CREATE TABLE story(uri TEXT PRIMARY KEY, topic TEXT NOT NULL, version INTEGER NOT NULL,"
     " item INTEGER NOT NULL, killed INTEGER NOT NULL, content INTEGER NOT NULL,"
     " shown INTEGER NOT NULL, headline INTEGER NOT NULL, link INTEGER NOT NULL,"
@@ -123,8 +122,8 @@ static const char *const sql[STATEMENTS] = {
     [FIND_EPOCH] = "SELECT 1 FROM epoch WHERE epoch=?1",
     [ADD_EPOCH] = "INSERT INTO epoch(epoch, previous, made_ms) VALUES(?1, ?2, ?3)",
     [COUNT_ITEMS] = "SELECT count(*) FROM item",
-    [PRUNE_OLD] = "DELETE FROM item WHERE id IN (SELECT id FROM item WHERE time_ms<?1 AND id<=?2"
-                  " ORDER BY time_ms LIMIT ?3)",
+    [PRUNE_OLD] = "DELETE FROM item WHERE id IN (SELECT id FROM (SELECT id, time_ms FROM item"
+                  " WHERE id<=?2 ORDER BY id LIMIT ?3) WHERE time_ms<?1)",
     [PRUNE_FIRST] = "DELETE FROM item WHERE id IN (SELECT id FROM item WHERE id<=?1"
                     " ORDER BY id LIMIT ?2)",
     [PRUNE_VERSIONS] = "DELETE FROM older WHERE uri IN " OLD_STORIES,

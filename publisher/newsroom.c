@@ -29,9 +29,10 @@ struct newsroom {
     struct answerer *answerer;
 
     size_t batch_items, batch_bytes; /* of the open transaction */
-    uint64_t run_first_id;           /* of what this run accepts */
-    uint64_t queued_id;              /* the last one given to the courier */
-    bool failed_told;                /* the journal could not be written or read */
+    bool behind;
+    uint64_t run_first_id; /* of what this run accepts */
+    uint64_t queued_id;    /* the last one given to the courier */
+    bool failed_told;      /* the journal could not be written or read */
 
     bool claim_met; /* a subscriber knew more than the journal: believed once a run */
     struct buf reply;
@@ -174,7 +175,8 @@ static bool open_rest(struct newsroom *n, struct news_error *err)
     n->answerer = answerer_new(journal_db(n->journal), false, err);
     if (!n->desk || !n->presence || !n->answerer) return false;
     answerer_on_epoch(n->answerer, knows_epoch, n);
-    n->courier = courier_open(&n->options.settings->dial, presence_will(n->presence), &events, err);
+    n->courier = courier_open(&n->options.settings->dial, AHEAD_ITEMS, presence_will(n->presence),
+                              &events, err);
     if (!n->courier) return false;
     courier_gate(n->courier, false);
     (void)snprintf(filter, sizeof filter, "%s%s/+", SYNC_REQUEST, n->options.publisher);
@@ -229,11 +231,32 @@ struct link *newsroom_link(const struct newsroom *n)
 
 /* ---- submissions ---- */
 
+/* What was just accepted need not be read from the file again, if it is the next to go: it is held
+ * until its batch is committed. */
+static void queue_fresh(struct newsroom *n, uint64_t id)
+{
+    struct journal_item item;
+    struct news_error err = {0};
+    if (n->queued_id + 1 != id || !courier_room(n->courier) || !desk_accepted(n->desk, &item))
+        return;
+    courier_hold(n->courier);
+    buf_put(courier_payload(n->courier), item.bytes, item.len);
+    if (courier_add(n->courier, item.topic, id, &err)) n->queued_id = id;
+}
+
+static void unqueue_fresh(struct newsroom *n)
+{
+    uint64_t next = journal_head(n->journal).last_id + 1;
+    courier_take_back(n->courier, next);
+    if (n->queued_id >= next) n->queued_id = next - 1;
+}
+
 enum desk_answer newsroom_take(struct newsroom *n, const struct submission *s, uint64_t *id,
                                struct news_error *err)
 {
     if (!journal_begin(n->journal, err)) return DESK_FAILED;
     enum desk_answer answer = desk_take(n->desk, s, date_now_ms(), id, err);
+    if (answer == DESK_ACCEPTED) queue_fresh(n, *id);
     n->batch_items++;
     n->batch_bytes += s->item.all.len;
     if (answer == DESK_HELD) n->held_due_ms = 0; /* perhaps the first one now: looked at anew */
@@ -245,15 +268,22 @@ bool newsroom_batch_full(const struct newsroom *n)
     return n->batch_items >= BATCH_ITEMS || n->batch_bytes >= BATCH_BYTES;
 }
 
-bool newsroom_is_behind(const struct newsroom *n)
+/* Once too far ahead, it is until half of that has gone: so batches are whole ones. */
+bool newsroom_is_behind(struct newsroom *n)
 {
-    return link_is_up(courier_link(n->courier)) && newsroom_waiting(n) > AHEAD_ITEMS;
+    size_t most = n->behind ? AHEAD_ITEMS / 2 : AHEAD_ITEMS;
+    n->behind = link_is_up(courier_link(n->courier)) && newsroom_waiting(n) > most;
+    return n->behind;
 }
 
 bool newsroom_commit(struct newsroom *n, struct news_error *err)
 {
     n->batch_items = n->batch_bytes = 0;
-    if (!journal_commit(n->journal, err)) return false;
+    if (!journal_commit(n->journal, err)) {
+        unqueue_fresh(n);
+        return false;
+    }
+    courier_release(n->courier);
     n->saved_through = journal_head(n->journal).done_through;
     return true;
 }
@@ -262,6 +292,7 @@ void newsroom_rollback(struct newsroom *n)
 {
     n->batch_items = n->batch_bytes = 0;
     journal_rollback(n->journal);
+    unqueue_fresh(n);
 }
 
 size_t newsroom_waiting(const struct newsroom *n)

@@ -46,7 +46,7 @@ enum desk_answer newsroom_take(struct newsroom *n, const struct submission *s, u
 /* True when a batch is open and should be committed before more is taken. */
 bool newsroom_batch_full(const struct newsroom *n);
 /* More submissions would run too far ahead of the courier. */
-bool newsroom_is_behind(const struct newsroom *n);
+bool newsroom_is_behind(struct newsroom *n);
 bool newsroom_commit(struct newsroom *n, struct news_error *err);
 void newsroom_rollback(struct newsroom *n);
 

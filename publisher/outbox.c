@@ -11,6 +11,7 @@ struct outbox {
     struct outbox_message *slots;
     size_t size;
     uint64_t first, unsent, next;
+    uint64_t held;       /* tokens from here on are held; UINT64_MAX: none */
     size_t count, bytes; /* not yet done; bytes of their payloads */
 };
 
@@ -29,6 +30,7 @@ struct outbox *outbox_new(size_t slots, struct news_error *err)
         return NULL;
     }
     box->size = slots;
+    box->held = UINT64_MAX;
     return box;
 }
 
@@ -78,9 +80,10 @@ const struct outbox_message *outbox_oldest(const struct outbox *box)
 
 struct outbox_message *outbox_next(struct outbox *box)
 {
-    while (box->unsent < box->next && slot(box, box->unsent)->state != OUTBOX_WAITING)
+    uint64_t end = box->next < box->held ? box->next : box->held;
+    while (box->unsent < end && slot(box, box->unsent)->state != OUTBOX_WAITING)
         box->unsent++;
-    return box->unsent < box->next ? slot(box, box->unsent) : NULL;
+    return box->unsent < end ? slot(box, box->unsent) : NULL;
 }
 
 void outbox_sent(struct outbox *box, struct outbox_message *m)
@@ -125,7 +128,29 @@ void outbox_drop(struct outbox *box)
     for (; box->first < box->next; box->first++)
         slot(box, box->first)->state = OUTBOX_FREE;
     box->unsent = box->next;
+    box->held = UINT64_MAX;
     box->count = box->bytes = 0;
+}
+
+void outbox_hold(struct outbox *box)
+{
+    if (box->held == UINT64_MAX) box->held = box->next;
+}
+
+void outbox_release(struct outbox *box)
+{
+    box->held = UINT64_MAX;
+}
+
+void outbox_take_back(struct outbox *box)
+{
+    for (; box->next > box->held; box->next--) {
+        struct outbox_message *m = slot(box, box->next - 1);
+        m->state = OUTBOX_FREE;
+        box->count--;
+        box->bytes -= m->payload.len;
+    }
+    box->held = UINT64_MAX;
 }
 
 size_t outbox_count(const struct outbox *box)

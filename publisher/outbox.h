@@ -50,6 +50,12 @@ void outbox_rewind(struct outbox *box);
 /* Forgets everything; tokens go on. */
 void outbox_drop(struct outbox *box);
 
+/* What is added from now on is not given out by outbox_next() before outbox_release(); or it is
+ * taken back. */
+void outbox_hold(struct outbox *box);
+void outbox_release(struct outbox *box);
+void outbox_take_back(struct outbox *box);
+
 size_t outbox_count(const struct outbox *box); /* not yet done */
 
 #endif

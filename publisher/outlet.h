@@ -28,6 +28,7 @@ struct outlet {
 struct outlet_ops {
     const char *kept; /* what becomes of items that were taken and not acknowledged */
     int kept_status;  /* and the exit status that says so */
+    bool keeps;       /* takes submissions also when nobody can be reached */
     bool (*room)(const struct outlet *o); /* for one more submission */
     void (*put)(struct outlet *o, const struct submission *s);
     /* No more will come for a while: what was put is made safe. */

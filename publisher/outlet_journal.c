@@ -122,6 +122,7 @@ static void destroy(struct outlet *o)
 static const struct outlet_ops ops = {
     .kept = "kept in the journal, not yet acknowledged",
     .kept_status = EX_TEMPFAIL,
+    .keeps = true,
     .room = room,
     .put = put,
     .flush = flush,

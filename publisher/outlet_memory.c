@@ -167,7 +167,7 @@ struct outlet *outlet_memory(const struct settings *s, const struct placing *p,
     m->outlet = (struct outlet){.ops = &ops, .events = *e};
     m->settings = s;
     m->numbering = numbering_new(p->publisher, date_now_ms(), err);
-    if (m->numbering) m->courier = courier_open(&s->dial, NULL, &mine, err);
+    if (m->numbering) m->courier = courier_open(&s->dial, 0, NULL, &mine, err);
     if (m->courier) return &m->outlet;
     destroy(&m->outlet);
     return NULL;

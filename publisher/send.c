@@ -31,6 +31,7 @@ struct send {
     bool wants_input; /* items has nothing until its file is read */
     bool input_over;
     bool closing, down;
+    bool alone;      /* nobody could be reached, and nobody will be */
     bool lost;       /* or never had: said once, until it is back */
     int interrupted; /* the signal, 0 none */
     uint64_t taken;  /* items since rate_start_ms */
@@ -208,7 +209,9 @@ static void on_link(void *user, enum transport_state state, const struct transpo
         s->lost = true;
         break;
     case TRANSPORT_DOWN:
-        s->down = true;
+        /* What is still to be read is kept as well. */
+        s->alone = s->outlet && s->outlet->ops->keeps && why && why->code == NEWS_ERR_UNREACHABLE;
+        s->down = !s->alone;
         if (!why) break;
         log_error("%s", why->message);
         if (kept(s) == 0 || why->code != NEWS_ERR_UNREACHABLE)
@@ -264,6 +267,7 @@ static void turn(struct send *s)
         take_one(s, now);
     ops->flush(s->outlet);
     ops->turn(s->outlet);
+    if (s->alone && s->input_over) s->down = true;
     if (s->input_over && waiting(s) == 0 && !s->closing) {
         s->closing = true;
         ops->close(s->outlet);
@@ -302,8 +306,8 @@ static void summary(struct send *s)
     const struct outlet_ops *ops = s->outlet->ops;
     progress_clear(s);
     if (s->refused > REFUSALS_TOLD) log_error("%zu more were refused", s->refused - REFUSALS_TOLD);
-    if (!ops->was_up(s->outlet) && s->put > s->known + s->refused_input)
-        log_error("nothing was published");
+    bool nothing_new = s->put > 0 && s->put == s->known + s->refused_input;
+    if (!ops->was_up(s->outlet) && !nothing_new) log_error("nothing was published");
     else if (s->interrupted) log_error("stopped; published: %zu", s->published);
     if (s->untaken > 0) {
         log_error("not known whether they were taken: %zu", s->untaken);

@@ -81,7 +81,7 @@ static void on_show(void *user, const struct arrival *a, int64_t id)
 {
     struct receive *r = user;
     if (r->over || !r->view) return; /* the next start shows it */
-    if (id > 0) r->shown_ids.put_id = id;
+    if (id > 0) shown_put(&r->shown_ids, id);
     if (!is_chosen(r, a->topic)) return;
     if (view_hides(r->view) && arrival_hidden(a, r->screen.now_ms)) {
         r->hidden++;
@@ -120,9 +120,10 @@ static bool flush(struct receive *r)
 /* Makes the open batch durable; with it, the record of what was let out before. */
 static bool commit(struct receive *r, struct news_error *err)
 {
-    if (r->store && store_dirty(r->store)) shown_record(&r->shown_ids);
+    bool dirty = r->store && store_dirty(r->store);
+    if (dirty) shown_record(&r->shown_ids);
     if (!intake_commit(r->intake, err)) return false;
-    shown_committed(&r->shown_ids);
+    if (dirty) shown_committed(&r->shown_ids);
     return true;
 }
 

@@ -9,15 +9,19 @@
 #include "subscriber/store.h"
 
 struct shown {
-    struct store *store;          /* NULL: nothing is kept, and all calls do nothing */
-    int64_t put_id;               /* the last one given to the output */
-    struct store_shown out;       /* what has left */
-    struct store_shown recording; /* in the open transaction */
-    int64_t recorded_id, recorded_mono_ms;
+    struct store *store;                    /* NULL: nothing is kept, and all calls do nothing */
+    int64_t put_id;                         /* the last one given to the output */
+    bool put;                               /* something was, since shown_out() */
+    struct store_shown out;                 /* what has left */
+    struct store_shown recorded, recording; /* on disk; in the open transaction */
+    bool is_recording;
+    int64_t recorded_mono_ms;
 };
 
-/* Reads the record; cuts the file behind fd. */
+/* Reads the record; cuts the file behind fd, and records it if it is another than before. */
 bool shown_init(struct shown *s, struct store *store, int fd, struct news_error *err);
+/* Given to the output: a row of the store, perhaps one that was shown before. */
+void shown_put(struct shown *s, int64_t id);
 /* Everything given to the output has left through fd. */
 void shown_out(struct shown *s, int fd);
 /* In a transaction that is about to be committed. */
