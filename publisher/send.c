@@ -17,6 +17,7 @@ enum {
     REFUSALS_TOLD = 10, /* one by one; the rest are counted */
     PROGRESS_AFTER_MS = 1000,
     PROGRESS_EVERY_MS = 200,
+    LOCK_TURN_MS = 100, /* of waiting for the journal, before its owner is asked again */
 };
 
 /* Items go from the input into the outlet, which takes them (with a journal: they are on disk) and
@@ -27,6 +28,7 @@ struct send {
     struct placing placing;
     struct outlet *outlet;
     int signal_fd;
+    int64_t lock_wait_ms; /* as configured; settings has that of one turn */
 
     bool wants_input; /* items has nothing until its file is read */
     bool input_over;
@@ -326,19 +328,22 @@ static void summary(struct send *s)
 }
 
 /* Into the journal; when it has an owner, into the hands of that one. An owner that does not take
- * items is another `newspub send`, which is soon over: --lock-wait. */
+ * items is another `newspub send`, which is soon over, or a daemon that is about to listen: both
+ * ways are tried in turn for --lock-wait. NULL: err, or a signal came meanwhile. */
 static struct outlet *open_outlet(struct send *s, struct news_error *err)
 {
     const struct outlet_events events = {
         .user = s, .on_taken = on_taken, .on_answer = on_answer, .on_link = on_link};
-    struct news_error why = {0};
+    int64_t until_ms = date_mono_ms() + s->lock_wait_ms;
     if (s->settings->no_journal) return outlet_memory(s->settings, &s->placing, &events, err);
-    struct outlet *o = outlet_handover(s->settings, &s->placing, &events, &why);
-    if (o || why.code != NEWS_ERR_UNREACHABLE) {
-        if (!o) *err = why;
-        return o;
+    for (;;) {
+        struct outlet *o = outlet_handover(s->settings, &s->placing, &events, err);
+        if (o || err->code != NEWS_ERR_UNREACHABLE) return o;
+        o = outlet_journal(s->settings, &s->placing, &events, err);
+        if (o || err->code != NEWS_ERR_BUSY || date_mono_ms() >= until_ms) return o;
+        s->interrupted = program_signal_next(s->signal_fd);
+        if (s->interrupted) return NULL;
     }
-    return outlet_journal(s->settings, &s->placing, &events, err);
 }
 
 static int send_over_outlet(struct send *s)
@@ -347,7 +352,7 @@ static int send_over_outlet(struct send *s)
     if (program_signals(&s->signal_fd, &err)) s->outlet = open_outlet(s, &err);
     if (!s->outlet) {
         log_error("%s", err.message);
-        return news_exit_status(err.code);
+        return s->interrupted ? 128 + s->interrupted : news_exit_status(err.code);
     }
     s->started_ms = s->rate_start_ms = date_mono_ms();
     s->shows_progress = !s->settings->dial.verbose && isatty(STDERR_FILENO);
@@ -434,6 +439,8 @@ int send_run(const struct settings *settings, char *const *files, int file_count
         status = news_exit_status(err.code);
     } else {
         s.settings = &with_password;
+        s.lock_wait_ms = settings->lock_wait_ms;
+        if (s.lock_wait_ms > LOCK_TURN_MS) with_password.lock_wait_ms = LOCK_TURN_MS;
         s.placing.defaults.source = settings->publisher ? settings->publisher : s.placing.publisher;
         status = settings->dry_run ? dry_run(&s) : send_over_outlet(&s);
     }

@@ -21,7 +21,7 @@ enum {
     ARGV_MAX = 40,
     REPORT_MAX = 64,
     STEP_MS = 5,
-    LAST_WORDS = 1500,
+    LAST_WORDS = 900,
     RESTARTS_MAX = 200,
     WARM_UP = 10
 };
@@ -93,7 +93,8 @@ int cast_teardown(void **state)
     broker_free(c->broker);
     ledger_deinit(&c->ledger);
     if (*c->mount) (void)umount2(c->mount, MNT_DETACH);
-    tmpdir_remove(&c->dir);
+    if (!getenv("NEWS_FAULT_KEEP")) tmpdir_remove(&c->dir);
+    else print_message("kept: %s\n", c->dir.path);
     free(c);
     *state = NULL;
     return 0;
@@ -414,6 +415,18 @@ void subscriber_start(struct cast *c, struct subscriber *s, bool wait)
     start_and_hear(c, &s->player,
                    ARGV(NEWSSUB_PATH, "-v", "-b", s->url, "--store", s->store, "-o", "ndjson"),
                    s->shown, wait ? "subscribed to news/#" : NULL);
+}
+
+void archive_start(struct cast *c)
+{
+    c->crowd = calloc(1, sizeof *c->crowd);
+    assert_non_null(c->crowd);
+    *c->crowd = cast_subscriber(c, "archive");
+    c->crowd_count = 1;
+    start_and_hear(
+        c, &c->crowd->player,
+        ARGV(NEWSSUB_PATH, "-v", "-b", c->crowd->url, "--archive", "--store", c->crowd->store),
+        NULL, "subscribed to news/#");
 }
 
 void cast_warm_up(struct cast *c)

@@ -4,8 +4,8 @@
  * The publisher is a daemon that stays (to answer those who missed something) and a `newspub send`
  * for each batch of items, on the same journal. The subscriber has a store and writes NDJSON to a
  * file. Randomness comes from one seed, which is printed: NEWS_FAULT_SEED repeats it;
- * NEWS_FAULT_ROUNDS (1 by default) multiplies the rounds. What goes wrong fails the test at once,
- * with the last words of every player. */
+ * NEWS_FAULT_ROUNDS (1 by default) multiplies the rounds, NEWS_FAULT_KEEP leaves the files. What
+ * goes wrong fails the test at once, with the last words of every player. */
 #ifndef NEWS_TEST_CAST_H
 #define NEWS_TEST_CAST_H
 
@@ -18,8 +18,8 @@
 #include "tests/support/tmpdir.h"
 
 #define CAST_PATH   256
-#define CAST_WAIT   90000 /* ms: for everything to come right again */
-#define CAST_PREFIX 16    /* words of a command to run a program under */
+#define CAST_WAIT   150000 /* ms, for everything to come right again: a link waits up to 60 s */
+#define CAST_PREFIX 16     /* words of a command to run a program under */
 
 struct player { /* one program, started over and over */
     const char *what;
@@ -100,6 +100,8 @@ void publisher_bring(struct cast *c, struct publisher *p, unsigned count);
 void subscriber_start(struct cast *c, struct subscriber *s,
                       bool wait);                           /* until it has subscribed */
 void subscriber_stop(struct cast *c, struct subscriber *s); /* SIGTERM */
+/* An archive that has subscribed: the crowd's first. */
+void archive_start(struct cast *c);
 /* The cast's own subscriber, started, and the first few items: from then on it follows the
  * publisher, and nothing may be missing. (A newcomer starts with what comes next.) */
 void cast_warm_up(struct cast *c);

@@ -321,6 +321,8 @@ static void f13_two_publishers_with_a_journal_each(void **state)
     subscriber_start(c, &c->subscriber, true);
     send_both(c, 3, 200);
     cast_finish(c, "F13 two journals");
+    unsigned told = player_said(&c->subscriber.player, "started anew");
+    if (told > 20) cast_fail(c, "newssub tells %u times that a publisher started anew", told);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, cast_setup, cast_teardown)

@@ -383,6 +383,31 @@ static void f10_the_last_item_is_lost_and_then_there_is_silence(void **state)
     cast_finish(c, "F10 last item");
 }
 
+/* ---- an archive
+ * ---------------------------------------------------------------------------------- */
+
+static bool archive_has_500(void *user)
+{
+    return ledger_count_store(((struct cast *)user)->crowd->store) >= 500;
+}
+
+static void an_archive_answers_for_a_publisher_that_has_gone(void **state)
+{
+    struct cast *c = *state;
+    cast_prepare(c, 500);
+    cast_start(c);
+    publisher_stay(c, &c->publisher, true);
+    cast_warm_up(c);
+    archive_start(c);
+    subscriber_stop(c, &c->subscriber);
+    publisher_bring(c, &c->publisher, 500);
+    cast_wait(c, archive_has_500, c, "the archive to have them");
+    c->publisher.stays = false;
+    assert_int_equal(player_end(c, &c->publisher.daemon), 0);
+    subscriber_start(c, &c->subscriber, true);
+    cast_finish(c, "archive answers");
+}
+
 /* ---- many ---------------------------------------------------------------------------------------
  */
 
@@ -477,6 +502,7 @@ int main(int argc, char **argv)
         TEST(f08_slow_line_during_a_burst_of_3000),
         TEST(f09_clients_find_out_that_nobody_is_there),
         TEST(f10_the_last_item_is_lost_and_then_there_is_silence),
+        TEST(an_archive_answers_for_a_publisher_that_has_gone),
         TEST(f14_a_crowd_reconnects_at_once),
         TEST(f15_no_item_is_acknowledged_before_the_store_is_on_disk),
     };

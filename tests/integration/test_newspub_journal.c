@@ -22,7 +22,15 @@
 
 #define DEAD_URL "mqtt://127.0.0.1:1" /* nobody listens there */
 
-enum { REFUSED = 65, UNAVAILABLE = 69, IO_FAILED = 74, LATER = 75, DENIED = 77, CONFIG = 78 };
+enum {
+    REFUSED = 65,
+    UNAVAILABLE = 69,
+    IO_FAILED = 74,
+    LATER = 75,
+    DENIED = 77,
+    CONFIG = 78,
+    ON_SIGINT = 130
+};
 
 #define SEND(url, ...)   ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", __VA_ARGS__)
 #define JOURNAL(...)     ARGV(NEWSPUB_PATH, "journal", "--publisher", "me", __VA_ARGS__)
@@ -311,6 +319,11 @@ static void two_sends_at_once_on_one_journal_both_succeed(void **state)
     assert_true(process_puts(second, ITEM("b", "two")));
     process_close_input(second);
     assert_int_equal(process_wait(second, 300), PROCESS_TIMEOUT);
+    struct process *third = scene_feed(s, SEND(url, "-"));
+    assert_int_equal(process_wait(third, 300), PROCESS_TIMEOUT);
+    process_signal(third, SIGINT); /* waiting is not being deaf */
+    o = scene_wait(third);
+    assert_exit(o, ON_SIGINT);
     process_close_input(first);
     o = scene_wait(first);
     assert_exit(o, 0);

@@ -33,7 +33,7 @@ enum { REFUSED = 65, IO_FAILED = 74, LATER = 75, DENIED = 77, CONFIG = 78 };
 #define SEND(url, ...)   ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", __VA_ARGS__)
 #define ITEM(uri, title) "{\"uri\":\"x:" uri "\",\"title\":\"" title "\"}\n"
 
-/* ---- a daemon, and who watches it --------------------------------------------------------- */
+/* ---- a daemon, and who watches it ---- */
 
 /* Its configuration: the broker, the publisher, and what is given. */
 static const char *configure(struct scene *s, const char *sources)
@@ -80,7 +80,7 @@ static size_t count_accepted(struct scene *s)
     return count_lines(o.out);
 }
 
-/* ---- sources ------------------------------------------------------------------------------- */
+/* ---- sources ---- */
 
 /* A file that is complete when it appears. */
 static void drop(struct scene *s, const char *name, const char *text)
@@ -144,7 +144,7 @@ static void make_due(struct scene *s, const char *name, const char *location)
     "<item><title>" title "</title><link>https://harbour.example/" day "</link>"                   \
     "<pubDate>" day " Nov 2026 08:00:00 GMT</pubDate></item>"
 
-/* ---- a web server in the test's own loop --------------------------------------------------- */
+/* ---- a web server in the test's own loop ---- */
 
 struct web {
     struct http_server *server;
@@ -198,7 +198,7 @@ static void web_serve(struct process *p, const char *text)
     }
 }
 
-/* ---- sources bring items ------------------------------------------------------------------- */
+/* ---- sources bring items ---- */
 
 static void every_kind_of_source_is_published_and_a_bad_one_stops_none(void **state)
 {
@@ -297,7 +297,7 @@ static void an_embargo_ends_while_it_runs(void **state)
     stop_daemon(daemon);
 }
 
-/* ---- send beside it ------------------------------------------------------------------------ */
+/* ---- send beside it ---- */
 
 #define IDLE_SOURCE "[drop]\nspool = spool\n"
 
@@ -331,30 +331,66 @@ static void send_beside_it_hands_over_and_waits_for_the_broker(void **state)
     stop_daemon(daemon);
 }
 
-/* As many as make a batch full, and one more and one less: each hears what became of its last. */
-static void whole_batches_are_handed_over_and_answered(void **state)
+/* The owner of the lock is `newspub send` at first, and then the daemon. */
+static void a_send_that_waits_for_another_finds_the_daemon(void **state)
 {
-    static const unsigned sizes[] = {500, 499, 1000, 501};
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s), *conf = configure(s, IDLE_SOURCE);
+    struct process *sub = watch(s);
+    struct process *first = scene_feed(s, SEND(url, "-"));
+    assert_true(process_puts(first, ITEM("1", "one")));
+    expect_line(sub, "1 one");
+    struct process *second = scene_feed(s, SEND(url, "--lock-wait", "20s", "-"));
+    assert_true(process_puts(second, ITEM("2", "two")));
+    process_close_input(second);
+    assert_int_equal(process_wait(second, 300), PROCESS_TIMEOUT);
+    process_signal(second, SIGSTOP); /* so that the daemon is there before it */
+    process_close_input(first);
+    struct outcome o = scene_wait(first);
+    assert_exit(o, 0);
+    struct process *daemon = start_daemon(s, conf);
+    process_signal(second, SIGCONT);
+    o = scene_wait(second);
+    assert_exit(o, 0);
+    expect_line(sub, "1 two");
+    stop_daemon(daemon);
+}
+
+/* While the daemon is held up, clients hand in what makes its batch full with the last line of the
+ * last of them. Every line has its answer all the same. */
+static void clients_that_fill_a_batch_together_are_all_answered(void **state)
+{
+    enum { CLIENTS = 5, EACH = 100 };
     struct scene *s = *state;
     const char *url = scene_start_broker(s);
-    struct process *daemon = start_daemon(s, configure(s, IDLE_SOURCE));
-    unsigned all = 0;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    struct process *daemon = start_daemon(s, configure(s, IDLE_SOURCE)), *clients[CLIENTS];
+    struct process *sub = watch(s);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        char item[64];
+        (void)snprintf(item, sizeof item, "{\"title\":\"first of %u\"}\n", i);
+        clients[i] = scene_feed(s, SEND(url, "-v", "--drain-timeout", "5s", "-"));
+        assert_true(process_puts(clients[i], item));
+        (void)read_line(sub); /* it is connected */
+    }
+    process_signal(daemon, SIGSTOP);
+    for (unsigned i = 0; i < CLIENTS; i++) {
         struct buf items = {0};
-        char published[64];
-        for (unsigned k = 0; k < sizes[i]; k++)
-            buf_printf(&items, "{\"title\":\"item %u of %u\"}\n", k, sizes[i]);
-        assert_true(buf_ok(&items));
-        const char *file = scene_file(s, "many.ndjson", items.data);
+        for (unsigned k = 0; k < EACH; k++)
+            buf_printf(&items, "{\"title\":\"item %u of %u\"}\n", k, i);
+        assert_true(process_write(clients[i], items.data, items.len));
         buf_deinit(&items);
-        struct outcome o = scene_run(s, NULL, SEND(url, "-v", "--drain-timeout", "5s", file));
+        assert_true(input_is_read(clients[i]));
+    }
+    assert_int_equal(process_wait(clients[CLIENTS - 1], 100), PROCESS_TIMEOUT);
+    process_signal(daemon, SIGCONT);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        process_close_input(clients[i]);
+        struct outcome o = scene_wait(clients[i]);
         assert_exit(o, 0);
-        (void)snprintf(published, sizeof published, " %u published", sizes[i]);
-        assert_says(o.err, published);
-        all += sizes[i];
+        assert_says(o.err, " 101 published");
     }
     stop_daemon(daemon);
-    assert_int_equal(count_accepted(s), all);
+    assert_int_equal(count_accepted(s), CLIENTS * (EACH + 1));
 }
 
 static void send_beside_it_is_told_what_the_broker_denies(void **state)
@@ -379,7 +415,7 @@ static void send_beside_it_is_told_what_the_broker_denies(void **state)
     stop_daemon(daemon);
 }
 
-/* ---- a broker that is away ------------------------------------------------------------------ */
+/* ---- a broker that is away ---- */
 
 static void what_is_taken_while_the_broker_is_away_arrives_afterwards(void **state)
 {
@@ -407,7 +443,7 @@ static void what_is_taken_while_the_broker_is_away_arrives_afterwards(void **sta
     stop_daemon(daemon);
 }
 
-/* ---- one owner ------------------------------------------------------------------------------ */
+/* ---- one owner ---- */
 
 static void a_second_one_is_refused_with_the_name_of_the_first(void **state)
 {
@@ -427,7 +463,7 @@ static void a_second_one_is_refused_with_the_name_of_the_first(void **state)
     stop_daemon(daemon);
 }
 
-/* ---- signals -------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
 static void a_reload_takes_a_new_source_in_and_a_wrong_file_changes_nothing(void **state)
 {
@@ -569,7 +605,59 @@ static void its_will_says_offline_when_it_is_killed(void **state)
     stop_daemon(daemon);
 }
 
-/* ---- the service manager -------------------------------------------------------------------- */
+/* ---- a new epoch ---- */
+
+/* The epoch that the last status named. */
+static void read_epoch(char epoch[17])
+{
+    const struct station_message *m = &listener.messages[listener.received - 1];
+    char text[256] = "";
+    assert_true(m->payload.len < sizeof text);
+    memcpy(text, m->payload.data, m->payload.len);
+    const char *at = strstr(text, "\"epoch\":\"");
+    assert_non_null(at);
+    assert_int_equal(sscanf(at, "\"epoch\":\"%16[0-9a-f]\"", epoch), 1);
+}
+
+/* In one turn of the loop somebody hands in an item, and a subscriber knows more than the journal.
+ */
+static void an_item_that_comes_with_the_reason_for_a_new_epoch_is_kept(void **state)
+{
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s);
+    char epoch[17], request[512];
+    const char *store = scene_path(s, "sub.store"); /* it knows what comes under a new number */
+    struct process *sub = scene_subscribe(s, NEWSSUB_PATH, "news/#",
+                                          ARGV("--store", store, "-o", "%{version} %{headline}"));
+    struct process *daemon = start_daemon(s, configure(s, IDLE_SOURCE));
+    listen_to_status(s);
+    struct process *client = scene_feed(s, SEND(url, "-"));
+    assert_true(process_puts(client, ITEM("1", "one")));
+    expect_line(sub, "1 one");
+    expect_status("online", false);
+    read_epoch(epoch);
+    (void)snprintf(request, sizeof request,
+                   "{\"v\":1,\"id\":\"a\",\"epoch\":\"%s\",\"filters\":[\"news/#\"],"
+                   "\"have\":{\"news/me/general/und/5/general\":99},\"limit\":5}",
+                   epoch);
+    process_signal(daemon, SIGSTOP);
+    assert_true(process_puts(client, ITEM("2", "two")));
+    assert_true(input_is_read(client));
+    assert_int_equal(process_wait(client, 100), PROCESS_TIMEOUT);
+    assert_true(station_publish(&listener, "newswire/sync/me/somebody", request, 1, false));
+    process_signal(daemon, SIGCONT);
+    expect_line(sub, "1 two");
+    assert_true(process_expect_errors(daemon, "going on as epoch ", WAIT_MS));
+    struct outcome o = scene_wait(client); /* whose number it is now, nobody can tell it */
+    assert_exit(o, LATER);
+    assert_says(o.err, "not yet acknowledged: 1");
+    o = scene_run(s, ITEM("3", "three"), SEND(url, "-"));
+    assert_exit(o, 0);
+    expect_line(sub, "1 three");
+    stop_daemon(daemon);
+}
+
+/* ---- the service manager ---- */
 
 static int bind_manager(const char *path)
 {
@@ -619,7 +707,7 @@ static void the_service_manager_hears_how_it_is(void **state)
     (void)close(manager);
 }
 
-/* ---- idling --------------------------------------------------------------------------------- */
+/* ---- idling ---- */
 
 /* Processor time of a process, user and system, in milliseconds. */
 static long cpu_ms(pid_t pid)
@@ -675,7 +763,8 @@ int main(int argc, char **argv)
         TEST(a_feed_is_asked_when_it_is_due_and_publishes_what_is_new),
         TEST(an_embargo_ends_while_it_runs),
         TEST(send_beside_it_hands_over_and_waits_for_the_broker),
-        TEST(whole_batches_are_handed_over_and_answered),
+        TEST(a_send_that_waits_for_another_finds_the_daemon),
+        TEST(clients_that_fill_a_batch_together_are_all_answered),
         TEST(send_beside_it_is_told_what_the_broker_denies),
         TEST(what_is_taken_while_the_broker_is_away_arrives_afterwards),
         TEST(a_second_one_is_refused_with_the_name_of_the_first),
@@ -683,6 +772,7 @@ int main(int argc, char **argv)
         TEST(a_wrong_configuration_is_78_and_says_where),
         TEST(a_sigterm_ends_it_within_six_seconds_and_says_offline),
         TEST(its_will_says_offline_when_it_is_killed),
+        TEST(an_item_that_comes_with_the_reason_for_a_new_epoch_is_kept),
         TEST(the_service_manager_hears_how_it_is),
         TEST(it_sleeps_while_there_is_nothing_to_do),
     };

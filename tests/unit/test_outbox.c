@@ -351,6 +351,61 @@ static void what_may_be_taken_later_is_sent_again_in_its_place(void **state)
     outbox_free(box);
 }
 
+static void what_is_held_waits_for_its_release(void **state)
+{
+    (void)state;
+    struct outbox *box = made(4);
+    add(box, "t", "a");
+    outbox_hold(box);
+    add(box, "t", "b");
+    outbox_hold(box); /* once more changes nothing */
+    add(box, "t", "c");
+    acknowledge(box, send_next(box, "a"));
+    assert_null(outbox_next(box));
+    outbox_rewind(box); /* nor does a lost connection */
+    assert_null(outbox_next(box));
+    outbox_release(box);
+    acknowledge(box, send_next(box, "b"));
+    acknowledge(box, send_next(box, "c"));
+    assert_null(outbox_oldest(box));
+    outbox_free(box);
+}
+
+static void what_is_held_can_be_taken_back(void **state)
+{
+    (void)state;
+    struct outbox *box = made(3);
+    add(box, "t", "a");
+    outbox_hold(box);
+    add(box, "t", "b");
+    add(box, "t", "c");
+    assert_false(outbox_room(box));
+    outbox_take_back(box);
+    assert_int_equal(outbox_count(box), 1);
+    add(box, "t", "d"); /* not held: the hold went with what it held */
+    acknowledge(box, send_next(box, "a"));
+    acknowledge(box, send_next(box, "d"));
+    assert_int_equal(outbox_count(box), 0);
+    outbox_take_back(box); /* nothing is held */
+    outbox_free(box);
+}
+
+static void a_dropped_box_is_empty_and_takes_new_messages(void **state)
+{
+    (void)state;
+    struct outbox *box = made(2);
+    add(box, "t", "a");
+    uint64_t token = send_next(box, "a");
+    outbox_hold(box);
+    add(box, "t", "b");
+    outbox_drop(box);
+    assert_int_equal(outbox_count(box), 0);
+    assert_null(outbox_find(box, token)); /* a late answer is to nobody */
+    add(box, "t", "c");
+    acknowledge(box, send_next(box, "c"));
+    outbox_free(box);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -366,6 +421,9 @@ int main(void)
         cmocka_unit_test(a_late_acknowledgement_spares_the_second_sending),
         cmocka_unit_test(nothing_is_added_when_the_payload_failed),
         cmocka_unit_test(what_may_be_taken_later_is_sent_again_in_its_place),
+        cmocka_unit_test(what_is_held_waits_for_its_release),
+        cmocka_unit_test(what_is_held_can_be_taken_back),
+        cmocka_unit_test(a_dropped_box_is_empty_and_takes_new_messages),
         cmocka_unit_test(a_random_life_agrees_with_a_plain_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
