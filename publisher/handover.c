@@ -300,6 +300,9 @@ void handover_answered(struct handover *h, uint64_t id, const struct news_error 
 
 void handover_forget(struct handover *h)
 {
-    for (size_t i = 0; i < CLIENTS_MAX; i++)
-        client_close(&h->clients[i]); /* what they handed in is on disk: they say so */
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *c = &h->clients[i];
+        /* What it handed in is on disk: it says so. */
+        if (c->waiting.first < c->waiting.count) client_close(c);
+    }
 }

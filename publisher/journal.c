@@ -60,6 +60,7 @@ enum statement {
     ADD_ITEM,
     NEXT_ITEM,
     MOVE_ITEM,
+    TAKE_BACK,
     MARK_ITEM,
     GET_BYTES,
     EACH_ITEM,
@@ -99,6 +100,8 @@ static const char *const sql[STATEMENTS] = {
                   " ON s.id=i.stream WHERE i.id>=?1 AND i.id<=?2 AND i.reason IS NULL"
                   " ORDER BY i.id LIMIT 1",
     [MOVE_ITEM] = "UPDATE item SET id=?2, stream=?3, seq=?4, sum=?5, bytes=?6 WHERE id=?1",
+    [TAKE_BACK] = "UPDATE stream SET last=?2 WHERE last>?2"
+                  " AND id=(SELECT stream FROM item WHERE id=?1)",
     [MARK_ITEM] = "UPDATE item SET reason=?2 WHERE id=?1",
     [GET_BYTES] = "SELECT sum, bytes FROM item WHERE id=?1",
     [EACH_ITEM] = "SELECT i.id, i.seq, s.epoch, s.topic, i.time_ms, i.reason, i.bytes FROM item i"
@@ -594,6 +597,16 @@ static bool move_story(struct journal *j, const struct ninjs *item, uint64_t old
     return db_run(j->db, s, err);
 }
 
+/* The number was not given out by this journal after all: whoever asks for the old epoch is not to
+ * be told that it is gone. */
+static bool take_back(struct journal *j, const struct journal_item *item, struct news_error *err)
+{
+    sqlite3_stmt *s = j->statements[TAKE_BACK];
+    bind_number(s, 1, item->id);
+    bind_number(s, 2, item->seq - 1);
+    return db_run(j->db, s, err);
+}
+
 /* One item under its new number; its bytes are made in out. */
 static bool move_item(struct journal *j, const struct journal_item *old, struct buf *out,
                       size_t *moved, struct news_error *err)
@@ -611,6 +624,7 @@ static bool move_item(struct journal *j, const struct journal_item *old, struct 
     item_write(&item, &complete, text, out);
     if (!buf_ok(out)) return no_memory(j, err);
     if (!stream->row && !create_stream(j, stream, err)) return false;
+    if (!take_back(j, old, err)) return false;
     sqlite3_stmt *s = j->statements[MOVE_ITEM];
     bind_number(s, 1, old->id);
     bind_number(s, 2, j->now.last_id + 1);

@@ -107,7 +107,7 @@ static void on_request(struct newsroom *n, const struct sync_route *route, const
         log_note("%s: refused: %s", m->topic, err.message);
         return;
     }
-    if (n->claim_met || !answerer_was_ahead(n->answerer)) return;
+    if (n->claim_met || !answerer_was_ahead(n->answerer, journal_head(n->journal).epoch)) return;
     n->claim_met = true;
     renew(n, n->run_first_id);
 }

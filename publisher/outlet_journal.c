@@ -27,18 +27,20 @@ static void on_link(void *user, enum transport_state state, const struct transpo
     d->outlet.events.on_link(d->outlet.events.user, state, url, why, wait_ms);
 }
 
-static void tell(const struct desk_outlet *d, enum desk_answer answer, size_t times)
+static void tell(const struct desk_outlet *d, enum desk_answer answer, size_t times,
+                 const struct news_error *why)
 {
     while (times-- > 0)
-        d->outlet.events.on_taken(d->outlet.events.user, answer, NULL);
+        d->outlet.events.on_taken(d->outlet.events.user, answer, why);
 }
 
-static void fail(struct desk_outlet *d, const struct news_error *err)
+/* Nothing of the batch was taken, nor in_hand besides. */
+static void fail(struct desk_outlet *d, size_t in_hand, const struct news_error *err)
 {
     newsroom_rollback(d->newsroom);
-    d->accepted = d->known = d->held = 0;
     d->failed = true;
-    d->outlet.events.on_taken(d->outlet.events.user, DESK_FAILED, err);
+    tell(d, DESK_FAILED, d->accepted + d->known + d->held + in_hand, err);
+    d->accepted = d->known = d->held = 0;
 }
 
 static void flush(struct outlet *o)
@@ -47,12 +49,12 @@ static void flush(struct outlet *o)
     struct news_error err = {0};
     if (d->accepted + d->known + d->held == 0 || d->failed) return;
     if (!newsroom_commit(d->newsroom, &err)) {
-        fail(d, &err);
+        fail(d, 0, &err);
         return;
     }
-    tell(d, DESK_ACCEPTED, d->accepted);
-    tell(d, DESK_KNOWN, d->known);
-    tell(d, DESK_HELD, d->held);
+    tell(d, DESK_ACCEPTED, d->accepted, NULL);
+    tell(d, DESK_KNOWN, d->known, NULL);
+    tell(d, DESK_HELD, d->held, NULL);
     d->accepted = d->known = d->held = 0;
 }
 
@@ -67,7 +69,7 @@ static void put(struct outlet *o, const struct submission *s)
     case DESK_KNOWN: d->known++; break;
     case DESK_HELD: d->held++; break;
     case DESK_REFUSED: o->events.on_taken(o->events.user, DESK_REFUSED, &err); break;
-    case DESK_FAILED: fail(d, &err); return;
+    case DESK_FAILED: fail(d, 1, &err); return;
     }
     if (newsroom_batch_full(d->newsroom)) flush(o);
 }

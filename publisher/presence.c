@@ -208,7 +208,9 @@ static bool is_ahead(const struct presence *p, const struct sync_status *s, bool
 
 static void rival(struct presence *p, const struct sync_status *s)
 {
-    p->forced = true; /* the retained status is to be ours */
+    /* The will of an earlier run, late: what is retained is to be ours. Two that live would go on
+     * contradicting each other. */
+    if (!s->online) p->forced = true;
     if (!s->online || p->rival_told) return;
     p->rival_told = true;
     log_error("%s: another newspub publishes under this name (epoch %s)",

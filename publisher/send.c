@@ -43,6 +43,7 @@ struct send {
     bool told;
 
     size_t put, untaken; /* into the outlet; of which it has not said what becomes */
+    size_t failed;       /* not taken: the journal could not be written */
     size_t known, held;  /* published already; waiting for the end of an embargo */
     size_t published, refused_input, refused;
     int status;
@@ -90,7 +91,7 @@ static void on_taken(void *user, enum desk_answer answer, const struct news_erro
     case DESK_HELD: s->held++; break;
     case DESK_REFUSED: refuse_input(s, why); break;
     case DESK_FAILED:
-        refuse_input(s, why);
+        if (s->failed++ == 0) refuse_input(s, why);
         s->input_over = true; /* what was taken before is safe, and still brought home */
         break;
     }
@@ -311,6 +312,7 @@ static void summary(struct send *s)
     bool nothing_new = s->put > 0 && s->put == s->known + s->refused_input;
     if (!ops->was_up(s->outlet) && !nothing_new) log_error("nothing was published");
     else if (s->interrupted) log_error("stopped; published: %zu", s->published);
+    if (s->failed > 1) log_error("not taken: %zu", s->failed);
     if (s->untaken > 0) {
         log_error("not known whether they were taken: %zu", s->untaken);
         fail_with(s, EX_UNAVAILABLE);

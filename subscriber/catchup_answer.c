@@ -44,8 +44,10 @@ static enum remark judge_through(const struct catchup *c, const struct publisher
         if (!topic_was_asked(c, p, at->topic)) return REMARK_TOPIC;
         const struct mark *claim = marks_find(&r->claims, at->topic);
         if (is_absurd(r->epoch, claim, at->seq)) return REMARK_ABSURD;
-        /* An archive may well have less than we. */
-        if (claim && at->seq < claim->seq && !end->archive && !r->joins) return REMARK_BACKWARD;
+        /* An archive may well have less than we; and of an epoch it left, a publisher may have
+         * taken back numbers that it gave to its items anew. */
+        if (claim && at->seq < claim->seq && !end->archive && !r->joins && r->epoch == p->present)
+            return REMARK_BACKWARD;
     }
     return REMARKS;
 }
@@ -236,9 +238,9 @@ static bool take_unknown(struct catchup *c, struct publisher *p, bool archive,
         if (!archive || e->lacking.count > 0) ask_again(c, e, false, !archive);
         return true;
     }
-    if (r->claims.count > 0)
+    if (r->claims.count > 0 && !e->restart_told)
         c->events.on_gone(c->events.user, CATCHUP_RESTART, p->name, e->name, NULL, 0, 0, NULL);
-    e->unknown = true;
+    e->unknown = e->restart_told = true;
     return catchup_complete(c, p, e, err) && catchup_settle(c, p, e, err);
 }
 

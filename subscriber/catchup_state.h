@@ -32,10 +32,11 @@ struct marks {
 struct epoch {
     struct epoch *next;
     char name[WIRE_EPOCH_SIZE];
-    bool loaded;   /* the store's streams are among the positions */
-    bool live;     /* new items came by subscription */
-    bool settled;  /* answered to the end by the publisher: not asked on the next connection */
-    bool unknown;  /* not known to the publisher: never asked again */
+    bool loaded;  /* the store's streams are among the positions */
+    bool live;    /* new items came by subscription */
+    bool settled; /* answered to the end by the publisher: not asked on the next connection */
+    bool unknown; /* not known to the publisher: never asked again */
+    bool restart_told;
     bool official; /* the last end came from the publisher itself */
 
     bool must;           /* ask at ask_mono_ms whatever the positions say */

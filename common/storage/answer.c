@@ -74,7 +74,8 @@ struct job { /* one client's request */
 
 struct answerer {
     struct db *db;
-    bool archive, was_ahead;
+    bool archive;
+    char ahead[WIRE_EPOCH_SIZE]; /* of the last request, if it claimed too much; "" */
     bool (*knows)(void *user, const char *publisher, const char *epoch);
     void *user;
     sqlite3_stmt *query[QUERIES];
@@ -640,15 +641,15 @@ bool answerer_take(struct answerer *a, const struct sync_route *route, const cha
         job_free(job);
         return false;
     }
-    a->was_ahead = ahead;
+    (void)snprintf(a->ahead, sizeof a->ahead, "%s", ahead ? job->request.epoch : "");
     a->request_bytes += len;
     a->jobs[a->job_count++] = job;
     return true;
 }
 
-bool answerer_was_ahead(const struct answerer *a)
+bool answerer_was_ahead(const struct answerer *a, const char *epoch)
 {
-    return a->was_ahead;
+    return strcmp(a->ahead, epoch) == 0;
 }
 
 bool answerer_pending(const struct answerer *a)

@@ -53,10 +53,9 @@ void answerer_on_epoch(struct answerer *a,
 /* A request from route->client to route->publisher. False: refused, err says why. */
 bool answerer_take(struct answerer *a, const struct sync_route *route, const char *bytes,
                    size_t len, struct news_error *err);
-/* A position claimed in the last request taken lies beyond what the database ever gave out in that
- * stream, of an epoch it knows: the journal was restored from an old copy, or the claim is a lie.
- */
-bool answerer_was_ahead(const struct answerer *a);
+/* The last request taken was about this epoch, and claimed a position beyond what the database ever
+ * gave out in that stream: the journal was restored from an old copy, or the claim is a lie. */
+bool answerer_was_ahead(const struct answerer *a, const char *epoch);
 bool answerer_pending(const struct answerer *a);
 
 enum answer_result {

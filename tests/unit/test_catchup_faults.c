@@ -231,7 +231,7 @@ static void take_request(struct world *w, const struct event *e)
     CHECK(w, sync_route_of_request(e->topic, &route));
     if (w->online && !answerer_take(w->answerer, &route, e->bytes, e->len, &err))
         fail_msg("seed %u: %s", w->seed, err.message);
-    CHECK(w, !answerer_was_ahead(w->answerer));
+    CHECK(w, !answerer_was_ahead(w->answerer, w->epoch_name[w->epoch]));
 }
 
 static void answer(struct world *w)
