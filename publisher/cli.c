@@ -66,6 +66,9 @@ static const struct option options[] = {
     {.name = "dry-run", .letter = 'n', .type = OPTION_FLAG, .commands = SEND, AT(dry_run),
      .help = "print topic and item of what would be sent, as if it was new; no journal, no network"},
 
+    {.name = "contact", .type = OPTION_TEXT, .argument = "TEXT", .commands = RUN, AT(contact),
+     .help = "a page or an address, told to the servers of feeds so that they can reach you"},
+
     {.help = "Journal", .commands = SEND | RUN | JOURNAL},
     {.name = "journal", .type = OPTION_TEXT, .argument = "FILE", .commands = SEND | RUN | JOURNAL,
      AT(journal),

@@ -16,7 +16,7 @@ struct settings {
     long long urgency;
     bool no_journal, dry_run;
     long long rate, drain_timeout_ms;
-    const char *journal;
+    const char *journal, *contact;
     long long keep_ms, keep_items, lock_wait_ms, linger_ms;
 };
 

@@ -43,6 +43,7 @@ static void on_published(void *user, uint64_t token, const struct news_error *re
         return;
     }
     c->moved_ms = date_mono_ms();
+    if (!refused) c->hold_until_ms = 0; /* the next trouble is said again */
     if (c->events.on_answer) c->events.on_answer(c->events.user, m->id, m->topic, refused);
     outbox_done(c->outbox, m);
 }

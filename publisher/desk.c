@@ -299,6 +299,7 @@ static bool publish(struct desk *d, struct work *w)
         topic_of_item(&w->s->place, &w->item, story->topic);
     }
     if (!add_item(d, w, story->topic)) return false;
+    if (w->s->kind == SUBMIT_ITEM && !unhold(d, w, NULL)) return false; /* it is superseded */
     uint64_t passed = w->older ? w->version : story->version;
     if (w->known && !journal_add_version(d->journal, w->uri, passed, &why)) return failed(w, &why);
     if (!w->older) {
@@ -400,8 +401,7 @@ static bool take_item(struct desk *d, struct work *w)
     json_text(&d->uri, w->item.member[NINJS_URI]);
     if (!buf_ok(&d->uri)) return no_memory(w);
     return look_up(d, w, d->uri.data) && part_reused(d, w) && (!w->known || is_news(d, w)) &&
-           (w->kill || is_time(d, w)) && choose_version(d, w) && unhold(d, w, NULL) &&
-           publish(d, w);
+           (w->kill || is_time(d, w)) && choose_version(d, w) && publish(d, w);
 }
 
 /* ------------------------------------------------------------------------------------- Updates */

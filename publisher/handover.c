@@ -62,7 +62,11 @@ bool handover_address(const char *journal_path, struct sockaddr_un *out, struct 
 
 static bool owe(struct owed_list *l, struct owed o)
 {
-    if (l->first == l->count) l->first = l->count = 0;
+    if (l->first > l->count / 2) { /* the answered ones in front go */
+        memmove(l->items, l->items + l->first, (l->count - l->first) * sizeof *l->items);
+        l->count -= l->first;
+        l->first = 0;
+    }
     if (l->count == l->size) {
         size_t size = l->size ? l->size * 2 : 64;
         struct owed *items = realloc(l->items, size * sizeof *items);
@@ -159,9 +163,15 @@ static bool client_read(struct client *c)
     return c->in.len <= HANDOVER_LINE_MAX || has_line(c);
 }
 
+static bool takes_lines(const struct client *c)
+{
+    const struct handover *h = c->owner;
+    return !h->stopped && c->out.len < UNREAD_MAX && !h->events.is_busy(h->events.user);
+}
+
 static bool client_wants_input(const struct client *c)
 {
-    return !c->ended && !c->owner->stopped && c->out.len < UNREAD_MAX && !has_line(c);
+    return !c->ended && !has_line(c) && takes_lines(c);
 }
 
 static void on_client(void *user, short revents)
@@ -249,7 +259,7 @@ void handover_poll(struct handover *h, struct poll_set *set)
         struct client *c = &h->clients[i];
         if (c->fd < 0) continue;
         short events = (short)((client_wants_input(c) ? POLLIN : 0) | (c->out.len ? POLLOUT : 0));
-        bool work = has_line(c) && !h->stopped && c->out.len < UNREAD_MAX;
+        bool work = has_line(c) && takes_lines(c);
         if (work) poll_set_add_always(set, c->fd, events, on_client, c);
         else poll_set_add(set, events ? c->fd : -1, events, on_client, c);
         if (work) poll_set_deadline(set, 0);

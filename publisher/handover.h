@@ -26,6 +26,7 @@ struct handover_events {
      * *id as of desk_take(). */
     enum desk_answer (*on_line)(void *user, const char *line, size_t len, uint64_t *id,
                                 struct news_error *err);
+    bool (*is_busy)(void *user); /* no lines are taken now */
 };
 
 /* Makes the socket (an old one of a dead owner is removed: whoever calls holds the journal's lock).

@@ -29,8 +29,8 @@ struct handover_client *handover_connect(const char *journal_path, struct news_e
         handover_disconnect(c);
         return NULL;
     }
-    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    /* Of a UNIX socket this answers at once, or waits for the owner's next turn. */
+    /* Not blocking: an owner with too many at its door is asked again, as one that is not there. */
+    c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd >= 0 && connect(c->fd, (struct sockaddr *)&address, sizeof address) == 0) return c;
     news_fail(err, NEWS_ERR_UNREACHABLE, "%s: %s", address.sun_path, strerror(errno));
     handover_disconnect(c);
@@ -85,6 +85,17 @@ static bool write_some(struct handover_client *c, struct news_error *err)
     return true;
 }
 
+/* The owner takes no more, but what it answered before may still be there to read. */
+static bool read_rest(struct handover_client *c)
+{
+    char *at;
+    ssize_t n = 0;
+    while ((at = buf_reserve(&c->in, HANDOVER_READ)) &&
+           (n = recv(c->fd, at, HANDOVER_READ, MSG_DONTWAIT)) > 0)
+        c->in.len += (size_t)n;
+    return false;
+}
+
 bool handover_service(struct handover_client *c, struct news_error *err)
 {
     buf_consume(&c->in, c->used);
@@ -95,7 +106,7 @@ bool handover_service(struct handover_client *c, struct news_error *err)
     if (n == 0) return gone(err);
     if (n < 0 && errno != EAGAIN && errno != EINTR) return gone(err);
     if (n > 0) c->in.len += (size_t)n;
-    return write_some(c, err);
+    return write_some(c, err) || read_rest(c);
 }
 
 static const struct {

@@ -15,6 +15,8 @@ enum {
     SAVE_MS = 1000,        /* acknowledgements unsaved: after a crash those are sent again */
     ANSWER_EVERY_MS = 100, /* at least one answer, however busy the live items are */
     ANSWERED_MS = 500,     /* for the next question of somebody who was answered */
+    RETRY_MS = 50,
+    GOODBYE_MS = 1000,
     PRUNE_MS = 3600 * 1000,
     HELD_AGAIN_MS = 60 * 1000, /* the journal could not take what was due */
 };
@@ -56,9 +58,28 @@ static void journal_trouble(struct newsroom *n, const struct news_error *err)
     n->failed_told = true;
 }
 
+static void prune(struct newsroom *n)
+{
+    const struct settings *s = n->options.settings;
+    const struct journal_keep keep = {s->keep_ms, (uint64_t)s->keep_items};
+    struct news_error err = {0};
+    uint64_t pruned = 0;
+    if (!journal_prune(n->journal, &keep, date_now_ms(), &pruned, &err)) journal_trouble(n, &err);
+    if (pruned) log_note("%llu items pruned from the journal", (unsigned long long)pruned);
+}
+
+/* What the broker refused while it was served: all in one transaction. */
+static void end_refusals(struct newsroom *n)
+{
+    struct news_error err = {0};
+    if (db_in_transaction(journal_db(n->journal)) && !journal_commit(n->journal, &err))
+        journal_trouble(n, &err);
+}
+
 static void renew(struct newsroom *n, uint64_t from_id)
 {
     struct news_error err = {0};
+    end_refusals(n);
     size_t moved = 0;
     uint64_t first = journal_head(n->journal).last_id + 1;
     if (!journal_renew_epoch(n->journal, from_id, date_now_ms(), &moved, &err)) {
@@ -94,7 +115,8 @@ static void on_answer(void *user, uint64_t id, const char *topic, const struct n
     struct news_error err = {0};
     if (refused) {
         const char *reason = refused->code == NEWS_ERR_TOO_LARGE ? "toolarge" : "denied";
-        if (!journal_refuse(n->journal, id, reason, &err)) journal_trouble(n, &err);
+        if (!journal_begin(n->journal, &err) || !journal_refuse(n->journal, id, reason, &err))
+            journal_trouble(n, &err);
     }
     if (n->events.on_answer) n->events.on_answer(n->events.user, id, topic, refused);
 }
@@ -172,6 +194,8 @@ static bool open_rest(struct newsroom *n, struct news_error *err)
     char filter[128];
     n->desk = desk_new(n->journal, &desk, err);
     n->presence = presence_new(n->journal, n->options.beacon, date_now_ms(), err);
+    if (n->presence && n->events.put_details)
+        presence_details(n->presence, n->events.put_details, n->events.user);
     n->answerer = answerer_new(journal_db(n->journal), false, err);
     if (!n->desk || !n->presence || !n->answerer) return false;
     answerer_on_epoch(n->answerer, knows_epoch, n);
@@ -210,6 +234,7 @@ void newsroom_free(struct newsroom *n)
     struct news_error err = {0};
     if (!n) return;
     if (n->journal && !journal_save(n->journal, &err)) journal_trouble(n, &err);
+    if (n->journal && n->courier && !n->options.beacon) prune(n);
     courier_free(n->courier);
     answerer_free(n->answerer);
     presence_free(n->presence);
@@ -281,6 +306,7 @@ bool newsroom_commit(struct newsroom *n, struct news_error *err)
     n->batch_items = n->batch_bytes = 0;
     if (!journal_commit(n->journal, err)) {
         unqueue_fresh(n);
+        if (err && err->code == NEWS_ERR_FULL) n->prune_ms = 0; /* perhaps that makes room */
         return false;
     }
     courier_release(n->courier);
@@ -323,7 +349,9 @@ static void take_due(struct newsroom *n)
         journal_trouble(n, &err);
         return;
     }
-    while (desk_take_held(n->desk, date_now_ms(), &n->held_due_ms, &answer, &id, &err)) {
+    for (int i = 0; i < BATCH_ITEMS &&
+                    desk_take_held(n->desk, date_now_ms(), &n->held_due_ms, &answer, &id, &err);
+         i++) {
         if (answer == DESK_REFUSED) log_error("held until now, and refused: %s", err.message);
         if (answer == DESK_FAILED) break;
     }
@@ -418,18 +446,6 @@ static void save(struct newsroom *n, int64_t now)
     n->failed_told = false;
 }
 
-static void prune(struct newsroom *n, int64_t now)
-{
-    const struct settings *s = n->options.settings;
-    const struct journal_keep keep = {s->keep_ms, (uint64_t)s->keep_items};
-    struct news_error err = {0};
-    uint64_t pruned = 0;
-    if (!n->options.beacon || now < n->prune_ms) return;
-    n->prune_ms = now + PRUNE_MS;
-    if (!journal_prune(n->journal, &keep, date_now_ms(), &pruned, &err)) journal_trouble(n, &err);
-    if (pruned) log_note("%llu items pruned from the journal", (unsigned long long)pruned);
-}
-
 /* Who comes only to send something stays a moment, for those who see by its status that they missed
  * something before; and until they have it. INT64_MAX: the status was not said yet. */
 static int64_t leave_ms(const struct newsroom *n)
@@ -449,7 +465,8 @@ static void leave(struct newsroom *n, int64_t now)
     struct link *link = courier_link(n->courier);
     bool up = link_is_up(link), awaited = !link_was_up(link) && !n->options.beacon;
     if (!n->leaving || ((up || awaited) && now < leave_ms(n))) return;
-    if (up && !presence_leave(n->presence)) return;
+    bool patient = now < n->leaving_ms + n->options.settings->drain_timeout_ms + GOODBYE_MS;
+    if (up && !presence_leave(n->presence) && patient) return;
     n->leaving = false;
     courier_close(n->courier);
 }
@@ -459,12 +476,15 @@ void newsroom_turn(struct newsroom *n)
     int64_t now = date_mono_ms();
     if (n->closed) return;
     take_due(n);
-    prune(n, now);
+    if (n->options.beacon && now >= n->prune_ms) {
+        n->prune_ms = now + PRUNE_MS;
+        prune(n);
+    }
     courier_gate(n->courier, presence_passed(n->presence, now));
     fill_courier(n);
     courier_push(n->courier);
-    answer(n, now);
     presence_turn(n->presence, courier_count(n->courier) > 0, now);
+    answer(n, now);
     leave(n, now);
 }
 
@@ -477,9 +497,11 @@ struct transport_wait newsroom_wait(const struct newsroom *n)
     until[1] = unsaved ? n->saved_ms + SAVE_MS : INT64_MAX;
     until[2] = n->held_due_ms == INT64_MAX ? INT64_MAX : now + n->held_due_ms - date_now_ms();
     until[3] = n->leaving ? leave_ms(n) : INT64_MAX;
+    if (until[3] <= now) until[3] = now + RETRY_MS; /* was just tried: no extra can be said now */
     for (size_t i = 0; i < sizeof until / sizeof *until; i++)
         if (until[i] < w.deadline_mono_ms) w.deadline_mono_ms = until[i];
-    if (answerer_pending(n->answerer) && !n->reply_waits && courier_all_sent(n->courier))
+    if (link_is_up(courier_link(n->courier)) && answerer_pending(n->answerer) && !n->reply_waits &&
+        courier_all_sent(n->courier))
         w.deadline_mono_ms = now;
     return w;
 }
@@ -487,6 +509,7 @@ struct transport_wait newsroom_wait(const struct newsroom *n)
 void newsroom_service(struct newsroom *n, short revents)
 {
     courier_service(n->courier, revents);
+    end_refusals(n);
     save(n, date_mono_ms());
 }
 

@@ -26,6 +26,8 @@ struct newsroom_events { /* any may be NULL */
     void (*on_renewed)(void *user, uint64_t first_id);
     void (*on_link)(void *user, enum transport_state state, const struct transport_url *url,
                     const struct news_error *why, int wait_ms);
+    /* Appends members (",\"name\":...") to the status, where it says online. */
+    void (*put_details)(void *user, struct buf *out);
 };
 
 struct newsroom_options {

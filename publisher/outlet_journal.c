@@ -10,6 +10,7 @@ struct desk_outlet {
     struct newsroom *newsroom;
     size_t accepted; /* in the open batch, told after its commit */
     size_t known, held;
+    bool open; /* a batch is */
     bool failed;
 };
 
@@ -39,6 +40,7 @@ static void fail(struct desk_outlet *d, size_t in_hand, const struct news_error 
 {
     newsroom_rollback(d->newsroom);
     d->failed = true;
+    d->open = false;
     tell(d, DESK_FAILED, d->accepted + d->known + d->held + in_hand, err);
     d->accepted = d->known = d->held = 0;
 }
@@ -47,7 +49,8 @@ static void flush(struct outlet *o)
 {
     struct desk_outlet *d = (struct desk_outlet *)o;
     struct news_error err = {0};
-    if (d->accepted + d->known + d->held == 0 || d->failed) return;
+    if (!d->open) return;
+    d->open = false;
     if (!newsroom_commit(d->newsroom, &err)) {
         fail(d, 0, &err);
         return;
@@ -64,6 +67,7 @@ static void put(struct outlet *o, const struct submission *s)
     struct news_error err = {0};
     uint64_t id;
     if (d->failed) return;
+    d->open = true;
     switch (newsroom_take(d->newsroom, s, &id, &err)) {
     case DESK_ACCEPTED: d->accepted++; break;
     case DESK_KNOWN: d->known++; break;

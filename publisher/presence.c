@@ -24,6 +24,8 @@ struct presence {
     char status_topic[64], head_topic[64];
     struct buf will_payload;
     struct message will;
+    void (*put_details)(void *user, struct buf *out);
+    void *details_user;
 
     bool up, passed, probed, stale, rival_told;
     uint64_t items_at_start; /* of the epoch: what other runs gave out */
@@ -67,6 +69,12 @@ struct presence *presence_new(struct journal *j, bool beacon, int64_t now_ms,
                    journal_publisher(j));
     (void)snprintf(p->head_topic, sizeof p->head_topic, "%s%s", SYNC_HEAD, journal_publisher(j));
     return p;
+}
+
+void presence_details(struct presence *p, void (*put)(void *user, struct buf *out), void *user)
+{
+    p->put_details = put;
+    p->details_user = user;
 }
 
 void presence_free(struct presence *p)
@@ -117,6 +125,11 @@ static bool say(struct presence *p, const char *topic, bool online, bool retaine
     struct buf payload = {0};
     struct news_error why = {0};
     sync_status_write(&payload, &s);
+    if (online && topic == p->status_topic && p->put_details) {
+        buf_truncate(&payload, payload.len - 1); /* the brace */
+        p->put_details(p->details_user, &payload);
+        buf_putc(&payload, '}');
+    }
     const struct message m = {.topic = topic,
                               .payload = payload.data,
                               .payload_len = payload.len,

@@ -19,6 +19,8 @@ struct presence;
 struct presence *presence_new(struct journal *j, bool beacon, int64_t now_ms,
                               struct news_error *err);
 void presence_free(struct presence *p); /* NULL is fine */
+/* Who appends further members to the status while it says online. */
+void presence_details(struct presence *p, void (*put)(void *user, struct buf *out), void *user);
 /* The will for courier_open(); lives as long as p. */
 const struct message *presence_will(struct presence *p);
 /* Subscribes to what the fence reads, once. */

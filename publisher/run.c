@@ -21,6 +21,7 @@ enum {
     GOODBYE_MS = 1000,     /* and after that */
     FULL_PAUSE_MS = 10000, /* a full disk: how often it is tried again */
     STATUS_MS = 5000,      /* between two words to the service manager */
+    TROUBLED_TOLD = 20,    /* sources, in the status */
 };
 
 struct run {
@@ -31,15 +32,15 @@ struct run {
     struct handover *handover;
     struct sources *sources;
     struct poll_set *set;
-    struct arena *memory; /* of one line handed over */
     int signal_fd;
 
     bool open_batch;
     int64_t paused_until_ms; /* the journal took nothing */
     bool lost, ready;
+    bool stop_wanted, reload_wanted;
     bool stopping, closing, down;
     int64_t stop_ms;
-    int64_t notified_ms, watchdog_ms;
+    int64_t notified_ms, watchdog_ms, watched_ms;
     uint64_t published, refused;
     int status;
 };
@@ -55,6 +56,8 @@ static bool is_busy(void *user)
 static bool commit(void *user, struct news_error *err)
 {
     struct run *r = user;
+    bool open = db_in_transaction(journal_db(newsroom_journal(r->newsroom)));
+    if (!r->open_batch && !open) return true; /* nothing was handed in */
     r->open_batch = false;
     bool done = newsroom_commit(r->newsroom, err);
     handover_committed(r->handover, done ? NULL : err);
@@ -86,7 +89,6 @@ static enum desk_answer take_of_source(void *user, const struct submission *s,
     return take(user, s, &id, err);
 }
 
-/* What comes over the socket is for this publisher's topics, whatever the line says. */
 static enum desk_answer take_line(void *user, const char *line, size_t len, uint64_t *id,
                                   struct news_error *err)
 {
@@ -95,18 +97,13 @@ static enum desk_answer take_line(void *user, const char *line, size_t len, uint
     enum desk_answer answer = DESK_REFUSED;
     /* Before this line: it is owed its answer only once it was taken. */
     if (newsroom_batch_full(r->newsroom) && !commit(r, err)) return DESK_FAILED;
-    r->memory = arena_new();
-    if (!r->memory) {
+    struct arena *memory = arena_new();
+    if (!memory) {
         news_fail(err, NEWS_ERR_MEMORY, "out of memory");
         return DESK_FAILED;
     }
-    if (submission_read(line, len, r->memory, &s, err)) {
-        if (strcmp(s.place.publisher, r->placing.publisher) == 0) answer = take(r, &s, id, err);
-        else
-            news_fail(err, NEWS_ERR_DATA, "publisher: is %s here, not %s", r->placing.publisher,
-                      s.place.publisher);
-    }
-    arena_free(r->memory);
+    if (submission_read(line, len, memory, &s, err)) answer = take(r, &s, id, err);
+    arena_free(memory);
     return answer;
 }
 
@@ -196,11 +193,11 @@ static void reload(struct run *r)
 
 static void stop(struct run *r)
 {
+    notify("STOPPING=1");
+    sources_stop(r->sources); /* hands in what was read */
+    handover_stop(r->handover);
     r->stopping = true;
     r->stop_ms = date_mono_ms();
-    notify("STOPPING=1");
-    sources_stop(r->sources);
-    handover_stop(r->handover);
 }
 
 static void on_signal(void *user, short revents)
@@ -209,12 +206,17 @@ static void on_signal(void *user, short revents)
     (void)revents;
     int signal_number = program_signal_next(r->signal_fd);
     if (signal_number == 0) return;
-    if (signal_number == SIGHUP) {
-        if (!r->stopping) reload(r);
-        return;
-    }
-    if (r->stopping) r->down = true; /* asked twice: at once */
-    else stop(r);
+    if (signal_number == SIGHUP) r->reload_wanted = true;
+    else if (r->stop_wanted) r->down = true; /* asked twice: at once */
+    else r->stop_wanted = true;
+}
+
+/* Between two rounds: the callbacks of a round are of the sources that were there at its start. */
+static void obey(struct run *r)
+{
+    if (r->stop_wanted && !r->stopping) stop(r);
+    else if (r->reload_wanted && !r->stopping) reload(r);
+    r->reload_wanted = false;
 }
 
 static void tell_manager(struct run *r, int64_t now)
@@ -223,7 +225,10 @@ static void tell_manager(struct run *r, int64_t now)
         r->ready = true;
         notify("READY=1");
     }
-    if (r->watchdog_ms > 0) notify("WATCHDOG=1");
+    if (r->watchdog_ms > 0 && now - r->watched_ms >= r->watchdog_ms / 2) {
+        r->watched_ms = now;
+        notify("WATCHDOG=1");
+    }
     if (now - r->notified_ms < STATUS_MS) return;
     r->notified_ms = now;
     notify("STATUS=%llu published, %zu waiting, %zu held%s", (unsigned long long)r->published,
@@ -261,7 +266,7 @@ static void wait_for_something(struct run *r, int64_t now)
     if (!r->stopping) sources_poll(r->sources, r->set);
     poll_set_add_always(r->set, w.fd, w.events, on_transport, r);
     poll_set_deadline(r->set, w.deadline_mono_ms);
-    if (r->watchdog_ms > 0) poll_set_deadline(r->set, now + r->watchdog_ms);
+    if (r->watchdog_ms > 0) poll_set_deadline(r->set, now + r->watchdog_ms / 2);
     if (r->paused_until_ms > now) poll_set_deadline(r->set, r->paused_until_ms);
     if (r->stopping) poll_set_deadline(r->set, now + 100);
     if (poll_set_wait(r->set, &err)) return;
@@ -274,6 +279,7 @@ static void turn(struct run *r)
 {
     struct news_error err = {0};
     int64_t now = date_mono_ms();
+    obey(r);
     if (!r->stopping) sources_turn(r->sources, date_now_ms());
     if (r->open_batch && !commit(r, &err)) log_error("%s", err.message);
     newsroom_turn(r->newsroom);
@@ -283,14 +289,36 @@ static void turn(struct run *r)
     wait_for_something(r, now);
 }
 
+/* In the status: how many sources are well, and what troubles the others. */
+static void put_sources(void *user, struct buf *out)
+{
+    const struct run *r = user;
+    struct source_status status;
+    size_t well = 0, told = 0, from = out->len;
+    buf_puts(out, ",\"sources\":{\"troubled\":[");
+    for (size_t i = 0; r->sources && sources_status(r->sources, i, &status); i++) {
+        well += !status.bad;
+        if (!status.bad || told == TROUBLED_TOLD) continue;
+        buf_puts(out, told++ ? ",{" : "{");
+        json_put_member(out, "name", status.name);
+        json_put_member(out, "state", status.state);
+        buf_putc(out, '}');
+    }
+    buf_printf(out, "],\"well\":%zu}", well);
+    if (!r->sources) buf_truncate(out, from);
+}
+
 static bool start(struct run *r, struct settings *s, struct news_error *err)
 {
     char path[4096];
-    const struct newsroom_events events = {
-        .user = r, .on_answer = on_answer, .on_renewed = on_renewed, .on_link = on_link};
+    const struct newsroom_events events = {.user = r,
+                                           .on_answer = on_answer,
+                                           .on_renewed = on_renewed,
+                                           .on_link = on_link,
+                                           .put_details = put_sources};
     const struct newsroom_options options = {
         .settings = s, .publisher = r->placing.publisher, .owner = "newspub run", .beacon = true};
-    const struct handover_events lines = {.user = r, .on_line = take_line};
+    const struct handover_events lines = {.user = r, .on_line = take_line, .is_busy = is_busy};
     if (!placing_init(&r->placing, s, err) || !read_config(s, &r->config, err) ||
         !dial_read_password(&s->dial, err) || !program_signals(&r->signal_fd, err) ||
         !settings_journal_path(s, r->placing.publisher, path, sizeof path, err))
@@ -304,6 +332,7 @@ static bool start(struct run *r, struct settings *s, struct news_error *err)
                                       .place = &r->placing.place,
                                       .journal = newsroom_journal(r->newsroom),
                                       .take = take_of_source,
+                                      .contact = s->contact,
                                       .commit = commit,
                                       .is_busy = is_busy};
     r->sources = sources_new(&host, &r->config, err);
@@ -326,6 +355,8 @@ int run_run(const struct settings *settings, char *const *operands, int count)
     } else {
         while (!r.down)
             turn(&r);
+        sources_stop(r.sources); /* also when the broker ended it */
+        if (r.open_batch && !commit(&r, &err)) log_error("%s", err.message);
         size_t left = newsroom_waiting(r.newsroom);
         if (left > 0) log_error("kept in the journal, not yet acknowledged: %zu", left);
         if (left > 0 && r.status == EX_OK) r.status = EX_TEMPFAIL;

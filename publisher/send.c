@@ -137,7 +137,7 @@ static void count_taken(struct send *s, int64_t now)
 /* But for --rate. */
 static bool could_take(const struct send *s)
 {
-    return !s->wants_input && !s->input_over && s->outlet->ops->room(s->outlet);
+    return !s->wants_input && !s->input_over && (s->alone || s->outlet->ops->room(s->outlet));
 }
 
 static bool may_take(const struct send *s, int64_t now)
@@ -204,7 +204,7 @@ static void on_link(void *user, enum transport_state state, const struct transpo
     case TRANSPORT_UP:
         if (s->lost) log_error("%s: connected", url->text);
         else log_note("%s: connected", url->text);
-        s->lost = false;
+        s->lost = s->alone = false;
         break;
     case TRANSPORT_CONNECTING:
         if (why && !s->lost) log_error("%s; trying again", why->message);
@@ -248,8 +248,17 @@ static void show_progress(struct send *s, int64_t now)
 /* Nothing moved for --drain-timeout although something should have. */
 static bool is_stuck(const struct send *s, int64_t now)
 {
-    return waiting(s) > 0 && s->outlet->ops->was_up(s->outlet) &&
+    return waiting(s) > 0 && !s->alone && s->outlet->ops->was_up(s->outlet) &&
            now - s->outlet->ops->moved_ms(s->outlet) > s->settings->drain_timeout_ms;
+}
+
+/* With a journal the rest of the input is still taken, and kept. */
+static void give_up_waiting(struct send *s)
+{
+    log_error("nothing was acknowledged for %lld ms", s->settings->drain_timeout_ms);
+    s->alone = s->outlet->ops->keeps;
+    s->down = !s->alone || s->input_over;
+    if (kept(s) == 0) fail_with(s, EX_UNAVAILABLE);
 }
 
 static int poll_timeout(const struct send *s, const struct transport_wait *w, int64_t now)
@@ -270,7 +279,7 @@ static void turn(struct send *s)
         take_one(s, now);
     ops->flush(s->outlet);
     ops->turn(s->outlet);
-    if (s->alone && s->input_over) s->down = true;
+    if (s->alone && s->input_over && waiting(s) > 0) s->down = true;
     if (s->input_over && waiting(s) == 0 && !s->closing) {
         s->closing = true;
         ops->close(s->outlet);
@@ -279,7 +288,7 @@ static void turn(struct send *s)
     if (s->down) return;
 
     struct transport_wait w = ops->wait(s->outlet);
-    bool read_input = s->wants_input && ops->room(s->outlet);
+    bool read_input = s->wants_input && (s->alone || ops->room(s->outlet));
     struct pollfd fds[] = {
         {.fd = w.fd, .events = w.events},
         {.fd = s->signal_fd, .events = POLLIN},
@@ -297,11 +306,7 @@ static void turn(struct send *s)
     if (fds[2].revents) fill_input(s);
     ops->service(s->outlet, fds[0].revents);
     show_progress(s, now);
-    if (is_stuck(s, now)) {
-        log_error("nothing was acknowledged for %lld ms", s->settings->drain_timeout_ms);
-        s->down = true;
-        if (kept(s) == 0) fail_with(s, EX_UNAVAILABLE);
-    }
+    if (is_stuck(s, now)) give_up_waiting(s);
 }
 
 static void summary(struct send *s)
@@ -313,6 +318,10 @@ static void summary(struct send *s)
     if (!ops->was_up(s->outlet) && !nothing_new) log_error("nothing was published");
     else if (s->interrupted) log_error("stopped; published: %zu", s->published);
     if (s->failed > 1) log_error("not taken: %zu", s->failed);
+    if (!s->input_over && !s->interrupted) {
+        log_error("the rest of the input was not read");
+        fail_with(s, EX_UNAVAILABLE);
+    }
     if (s->untaken > 0) {
         log_error("not known whether they were taken: %zu", s->untaken);
         fail_with(s, EX_UNAVAILABLE);

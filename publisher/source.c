@@ -24,7 +24,6 @@ static const struct source_kind_ops *const kinds[] = {
 struct entry {
     struct source source; /* first: what the kinds are given */
     struct arena *memory; /* of the configuration; grows with each reload that changes it */
-    bool bad;             /* the state */
     /* The batch: none of it counts before the commit. */
     uint64_t accepted, known, refused;
     struct buf refusals; /* the first of them, each with its NUL */
@@ -119,19 +118,18 @@ bool source_commit(struct source *s)
 
 void source_say(struct source *s, bool bad, const char *format, ...)
 {
-    struct entry *e = (struct entry *)s;
     char text[400], state[sizeof s->status.state];
     va_list args;
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
     (void)snprintf(state, sizeof state, "%.*s", (int)sizeof state - 1, text);
-    if (bad == e->bad && strcmp(state, s->status.state) == 0) return;
+    if (bad == s->status.bad && strcmp(state, s->status.state) == 0) return;
     /* An end of trouble is as much worth telling as its beginning. */
-    if (bad || e->bad) log_error("%s: %s", s->config.name, text);
+    if (bad || s->status.bad) log_error("%s: %s", s->config.name, text);
     else log_note("%s: %s", s->config.name, text);
     memcpy(s->status.state, state, sizeof state);
-    e->bad = bad;
+    s->status.bad = bad;
 }
 
 /* ---- one source ---- */

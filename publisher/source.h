@@ -27,10 +27,11 @@ struct sources_host { /* what sources may ask of the run loop */
     bool (*is_busy)(void *user);
 };
 
-struct source_status { /* for the log and SIGUSR1 */
+struct source_status { /* for the log and the status topic */
     const char *name;
     enum source_kind kind;
     char state[120]; /* "ok, 15 items, next in 14m", "HTTP 503, next in 2m", "gone" */
+    bool bad;
     uint64_t accepted, known, refused;
 };
 

@@ -338,9 +338,10 @@ static bool settle(struct feed_source *f, int64_t now_ms)
     if (last) {
         o->facts.due_ms = next_due_ms(f, o, now_ms);
         if (o->feed) o->facts.read_ms = now_ms;
-        if (!save(f, o)) journal_rollback(j); /* which fails the commit */
+        ok = save(f, o);
+        if (!ok) journal_rollback(j); /* and the commit of items fails, if there were any */
     }
-    if (!source_commit(f->source)) {
+    if (!source_commit(f->source) || !ok) {
         *f->said = '\0'; /* the log said something else meanwhile */
         f->retry_ms = now_ms + RETRY_MS;
         return false;
@@ -463,7 +464,7 @@ static void feed_turn(void *self, int64_t now_ms)
     if (f->asking || f->facts.gone) return;
     if (!f->outcome) {
         if (is_due(f, now_ms) && !is_busy(f)) ask(f, now_ms);
-    } else if (now_ms >= f->retry_ms && !is_busy(f)) {
+    } else if ((now_ms >= f->retry_ms || f->retry_ms - now_ms > RETRY_MS) && !is_busy(f)) {
         (void)settle(f, now_ms);
     }
 }
