@@ -17,10 +17,14 @@
 #include "common/buf.h"
 #include "common/wire_number.h"
 
-#define SYNC_STATUS        "newswire/status/"
-#define SYNC_HEAD          "newswire/head/"
-#define SYNC_REQUEST       "newswire/sync/"
-#define SYNC_REPLY         "newswire/reply/"
+#define SYNC_STATUS  "newswire/status/"
+#define SYNC_HEAD    "newswire/head/"
+#define SYNC_REQUEST "newswire/sync/"
+#define SYNC_REPLY   "newswire/reply/"
+/* As long as a reply's topic can be: what a payload has to fit beside. */
+#define SYNC_REPLY_LONGEST                                                                         \
+    SYNC_REPLY "0123456789012345678901234567890123456789012345678901234567890123/"                 \
+               "01234567890123456789012345678901"
 #define SYNC_ID_SIZE       33           /* of a request, with its NUL: [A-Za-z0-9_.-] */
 #define SYNC_CLIENT_SIZE   65           /* of a client id, likewise */
 #define SYNC_LIMIT_MAX     5000         /* items of one answer */

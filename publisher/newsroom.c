@@ -402,7 +402,7 @@ static void fill_courier(struct newsroom *n)
 static bool next_reply(struct newsroom *n)
 {
     struct news_error err = {0};
-    size_t most = link_payload_max(courier_link(n->courier), SYNC_REPLY "0123456789", 1);
+    size_t most = link_payload_max(courier_link(n->courier), SYNC_REPLY_LONGEST, 1);
     if (n->reply_waits) return true;
     switch (answerer_next(n->answerer, most, n->reply_topic, &n->reply, &err)) {
     case ANSWER_MESSAGE: n->reply_waits = true; break;

@@ -28,6 +28,7 @@ struct outlet {
 struct outlet_ops {
     const char *kept; /* what becomes of items that were taken and not acknowledged */
     int kept_status;  /* and the exit status that says so */
+    bool passes_on;   /* to somebody who may go and come back: then another outlet is opened */
     bool keeps;       /* takes submissions also when nobody can be reached */
     bool (*room)(const struct outlet *o); /* for one more submission */
     void (*put)(struct outlet *o, const struct submission *s);

@@ -122,6 +122,7 @@ static void destroy(struct outlet *o)
 static const struct outlet_ops ops = {
     .kept = "handed to the owner of the journal, not yet acknowledged",
     .kept_status = EX_TEMPFAIL,
+    .passes_on = true,
     .room = room,
     .put = put,
     .flush = flush,

@@ -42,6 +42,9 @@ struct send {
     bool shows_progress; /* standard error is a terminal */
     bool told;
 
+    /* Of an owner of the journal that has gone: taken and not answered; never heard of. */
+    size_t left, unknown;
+    bool reopen;
     size_t put, untaken; /* into the outlet; of which it has not said what becomes */
     size_t failed;       /* not taken: the journal could not be written */
     size_t known, held;  /* published already; waiting for the end of an embargo */
@@ -212,6 +215,11 @@ static void on_link(void *user, enum transport_state state, const struct transpo
         s->lost = true;
         break;
     case TRANSPORT_DOWN:
+        if (why && s->outlet->ops->passes_on) {
+            log_error("%s; going on without it", why->message);
+            s->reopen = true;
+            break;
+        }
         /* What is still to be read is kept as well. */
         s->alone = s->outlet && s->outlet->ops->keeps && why && why->code == NEWS_ERR_UNREACHABLE;
         s->down = !s->alone;
@@ -312,22 +320,23 @@ static void turn(struct send *s)
 static void summary(struct send *s)
 {
     const struct outlet_ops *ops = s->outlet->ops;
+    size_t unknown = s->untaken + s->unknown, left = kept(s) + s->left;
     progress_clear(s);
     if (s->refused > REFUSALS_TOLD) log_error("%zu more were refused", s->refused - REFUSALS_TOLD);
     bool nothing_new = s->put > 0 && s->put == s->known + s->refused_input;
     if (!ops->was_up(s->outlet) && !nothing_new) log_error("nothing was published");
     else if (s->interrupted) log_error("stopped; published: %zu", s->published);
     if (s->failed > 1) log_error("not taken: %zu", s->failed);
-    if (!s->input_over && !s->interrupted) {
+    if (!s->interrupted && !s->input_over) {
         log_error("the rest of the input was not read");
         fail_with(s, EX_UNAVAILABLE);
     }
-    if (s->untaken > 0) {
-        log_error("not known whether they were taken: %zu", s->untaken);
+    if (unknown > 0) {
+        log_error("not known whether they were taken: %zu", unknown);
         fail_with(s, EX_UNAVAILABLE);
     }
-    if (kept(s) > 0) {
-        log_error("%s: %zu", ops->kept, kept(s));
+    if (left > 0) {
+        log_error("%s: %zu", ops->kept, left);
         fail_with(s, ops->kept_status);
     }
     if (s->held > 0) {
@@ -357,6 +366,26 @@ static struct outlet *open_outlet(struct send *s, struct news_error *err)
     }
 }
 
+/* The owner of the journal has gone: perhaps another comes, perhaps the journal is ours now. */
+static void reopen(struct send *s)
+{
+    struct news_error err = {0};
+    s->reopen = false;
+    s->left += kept(s);
+    s->unknown += s->untaken;
+    s->untaken = 0;
+    struct outlet *next = open_outlet(s, &err);
+    if (!next) {
+        if (!s->interrupted) log_error("%s", err.message);
+        fail_with(s, s->interrupted ? EX_TEMPFAIL : news_exit_status(err.code));
+        s->down = true;
+        return;
+    }
+    s->outlet->ops->destroy(s->outlet);
+    s->outlet = next;
+    if (next->ops->keeps) s->left = 0; /* it is ours to bring home now, and counted there */
+}
+
 static int send_over_outlet(struct send *s)
 {
     struct news_error err = {0};
@@ -367,8 +396,10 @@ static int send_over_outlet(struct send *s)
     }
     s->started_ms = s->rate_start_ms = date_mono_ms();
     s->shows_progress = !s->settings->dial.verbose && isatty(STDERR_FILENO);
-    while (!s->down)
-        turn(s);
+    while (!s->down) {
+        if (s->reopen) reopen(s);
+        else turn(s);
+    }
     summary(s);
     if (s->interrupted && s->status == EX_OK) s->status = 128 + s->interrupted;
     return s->status;

@@ -313,6 +313,18 @@ static struct epoch *first_due(const struct publisher *p, int64_t *due_mono_ms)
     return first;
 }
 
+/* The answer, or the rest of it, did not come. */
+static bool end_wait(struct catchup *c, struct publisher *p, struct news_error *err)
+{
+    if (!p->request.disowned) {
+        catchup_give_up(c, p);
+        return true;
+    }
+    bool forgotten = catchup_forget(c, p, p->request.epoch, err);
+    request_end(&p->request);
+    return forgotten;
+}
+
 static bool serve(struct catchup *c, struct publisher *p, unsigned *requests,
                   struct news_error *err)
 {
@@ -321,7 +333,8 @@ static bool serve(struct catchup *c, struct publisher *p, unsigned *requests,
     if (c->now_mono_ms >= p->round_due_mono_ms &&
         !catchup_round(c, p, c->options.jitter_again_ms, err))
         return false;
-    if (is_outstanding(p) && c->now_mono_ms >= p->request.until_mono_ms) catchup_give_up(c, p);
+    if (is_outstanding(p) && c->now_mono_ms >= p->request.until_mono_ms && !end_wait(c, p, err))
+        return false;
     while (!is_outstanding(p) && *requests < TURN_REQUESTS) {
         struct epoch *e = first_due(p, &due);
         if (!e || due > c->now_mono_ms) break;
@@ -361,6 +374,12 @@ bool catchup_offline(const struct catchup *c, const char *publisher, int64_t now
 {
     const struct publisher *p = catchup_known(c, publisher);
     return !p || !p->online || now_mono_ms >= p->silent_mono_ms;
+}
+
+bool catchup_is_present(const struct catchup *c, const char *publisher, const char *epoch)
+{
+    const struct publisher *p = catchup_known(c, publisher);
+    return p && p->named && strcmp(p->present->name, epoch) == 0;
 }
 
 struct catchup_totals catchup_totals(const struct catchup *c)

@@ -101,6 +101,9 @@ int64_t catchup_deadline(const struct catchup *c); /* monotonic; INT64_MAX: none
 /* Is this publisher known to be offline, by its will or by silence? Of one never heard of: true. */
 bool catchup_offline(const struct catchup *c, const char *publisher, int64_t now_mono_ms);
 
+/* Is this the epoch that the publisher's last status named? */
+bool catchup_is_present(const struct catchup *c, const char *publisher, const char *epoch);
+
 struct catchup_totals { /* for status lines */
     size_t publishers, online;
     uint64_t holes;             /* streams that have one */

@@ -227,9 +227,17 @@ static void ask_again(struct catchup *c, struct epoch *e, bool gained, bool must
     e->ask_mono_ms = c->now_mono_ms + (wait < CATCHUP_LONGEST_MS ? wait : CATCHUP_LONGEST_MS);
 }
 
-/* The end of an epoch that is over: nobody can say any more what came last in it. */
-static bool take_unknown(struct catchup *c, struct publisher *p, bool archive,
-                         struct news_error *err)
+bool catchup_forget(struct catchup *c, struct publisher *p, struct epoch *e, struct news_error *err)
+{
+    if (p->request.claims.count > 0 && !e->restart_told)
+        c->events.on_gone(c->events.user, CATCHUP_RESTART, p->name, e->name, NULL, 0, 0, NULL);
+    e->unknown = e->restart_told = true;
+    return catchup_complete(c, p, e, err) && catchup_settle(c, p, e, err);
+}
+
+/* An epoch that is over: its publisher cannot say any more what came last in it. An archive may
+ * still know some of it. */
+static bool take_unknown(struct catchup *c, struct publisher *p, bool archive)
 {
     struct request *r = &p->request;
     struct epoch *e = r->epoch;
@@ -238,16 +246,19 @@ static bool take_unknown(struct catchup *c, struct publisher *p, bool archive,
         if (!archive || e->lacking.count > 0) ask_again(c, e, false, !archive);
         return true;
     }
-    if (r->claims.count > 0 && !e->restart_told)
-        c->events.on_gone(c->events.user, CATCHUP_RESTART, p->name, e->name, NULL, 0, 0, NULL);
-    e->unknown = e->restart_told = true;
-    return catchup_complete(c, p, e, err) && catchup_settle(c, p, e, err);
+    r->disowned = true;
+    r->until_mono_ms = c->now_mono_ms + CATCHUP_ARCHIVE_MS;
+    return true;
 }
 
 static bool note_items(struct catchup *c, struct publisher *p, struct epoch *e,
                        struct news_error *err)
 {
     struct request *r = &p->request;
+    if (!e->official) { /* an archive may have less than was given out */
+        e->compared = false;
+        return true;
+    }
     e->counted = e->items + e->recent;
     e->compared = true;
     if (r->moved)
@@ -271,7 +282,7 @@ static bool use_end(struct catchup *c, struct publisher *p, const struct sync_en
     e->official = !end->archive;
     e->must = false;
     e->ask_mono_ms = INT64_MAX;
-    if (end->unknown) return take_unknown(c, p, end->archive, err);
+    if (end->unknown) return take_unknown(c, p, end->archive);
     if (!take_missing(c, p, end, err) || !take_through(c, p, end, err) ||
         (r->joins && !join(c, p, end->archive, err)))
         return false;
@@ -279,6 +290,7 @@ static bool use_end(struct catchup *c, struct publisher *p, const struct sync_en
         ask_again(c, e, r->gain > 0, true);
         return true;
     }
+    if (r->disowned) return catchup_forget(c, p, e, err);
     if (!note_lacking(c, p, end, err) || !note_items(c, p, e, err)) return false;
     if (e->lacking.count == 0) return catchup_complete(c, p, e, err);
     ask_again(c, e, r->gain > 0, false);
@@ -297,6 +309,7 @@ static bool take_end(struct catchup *c, struct publisher *p, struct sync_end *en
         return true;
     }
     bool used = use_end(c, p, end, err);
+    if (p->request.disowned && end->unknown && used) return true; /* not before until_mono_ms */
     p->request.ended = true;
     marks_free(&p->request.claims);
     catchup_wake(c, c->now_mono_ms);

@@ -6,7 +6,7 @@
 #include "common/date.h"
 #include "subscriber/catchup_state.h"
 
-enum { LIMIT_DEFAULT = 500, REFUSED_MS = 1000 };
+enum { REFUSED_MS = 1000 };
 
 void request_end(struct request *r)
 {
@@ -73,9 +73,8 @@ static bool collect(struct catchup *c, struct publisher *p, struct news_error *e
 
 static bool write_request(struct catchup *c, const struct request *r, struct news_error *err)
 {
-    struct sync_request m = {.since_ms = c->options.since_ms,
-                             .last = c->options.last,
-                             .limit = c->options.limit ? c->options.limit : LIMIT_DEFAULT};
+    struct sync_request m = {
+        .since_ms = c->options.since_ms, .last = c->options.last, .limit = c->options.limit};
     memcpy(m.id, r->id, sizeof m.id);
     memcpy(m.epoch, r->epoch->name, sizeof m.epoch);
     m.from = !r->joins ? SYNC_HAVE : c->options.since_ms != DATE_UNKNOWN ? SYNC_SINCE : SYNC_LAST;
@@ -112,8 +111,9 @@ static void publish(struct catchup *c, struct publisher *p)
     (void)snprintf(topic, sizeof topic, SYNC_REQUEST "%s/%s", p->name, c->client_id);
     r->until_mono_ms = c->now_mono_ms + CATCHUP_ANSWER_MS;
     if (c->events.publish(c->events.user, topic, c->out.data, c->out.len)) return;
-    catchup_give_up(c, p);
-    if (e->ask_mono_ms < c->now_mono_ms + REFUSED_MS) e->ask_mono_ms = c->now_mono_ms + REFUSED_MS;
+    request_end(r); /* the carrier is busy: nobody was asked */
+    e->must = true;
+    e->ask_mono_ms = p->round_mono_ms = c->now_mono_ms + REFUSED_MS;
 }
 
 bool catchup_ask(struct catchup *c, struct publisher *p, struct epoch *e, bool moved,

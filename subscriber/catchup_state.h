@@ -12,6 +12,7 @@ enum {
     CATCHUP_AGAIN_MS = 300, /* for what an end named or a status counted, and is still on its way */
     CATCHUP_BRIEF_MS = 20,  /* before a request to a publisher that leaves soon */
     CATCHUP_ANSWER_MS = 5000,
+    CATCHUP_ARCHIVE_MS = 1000, /* for an archive, when the publisher does not know the epoch */
     CATCHUP_LONGEST_MS = 600000,
     CATCHUP_EMPTY_MS = 60000,   /* between requests for a moved status that find nothing */
     CATCHUP_SILENT_MS = 150000, /* two beacons and a half */
@@ -60,6 +61,7 @@ struct request {
      * late (expired), and its batches may come behind its end (ended). */
     bool expired, ended;
     char id[SYNC_ID_SIZE];
+    bool disowned;       /* the publisher does not know the epoch; an archive may */
     bool joins;          /* a newcomer's: no positions were sent */
     bool moved;          /* asked only because the status has moved */
     uint64_t filters;    /* bit i: of filters[i] */
@@ -175,6 +177,9 @@ bool catchup_ask(struct catchup *c, struct publisher *p, struct epoch *e, bool m
                  struct news_error *err);
 /* No answer came. */
 void catchup_give_up(struct catchup *c, struct publisher *p);
+/* Nobody will say what came last in this epoch: told once, and never asked again. */
+bool catchup_forget(struct catchup *c, struct publisher *p, struct epoch *e,
+                    struct news_error *err);
 void request_end(struct request *r);
 
 #endif

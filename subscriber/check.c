@@ -11,7 +11,9 @@ struct totals {
     uint64_t streams, items, holes, gone;
 };
 
-/* news/harbour/...  harbour:19a8c1f2e7b03d44  have 1-17, 15 items  missing 7-9  gone 3 (pruned) */
+/* news/harbour/...  harbour:19a8c1f2e7b03d44  through 6 of 17, 13 stored  missing 7-9  gone 3
+ * (pruned)
+ */
 static bool print_row(void *user, const struct store_check_row *row)
 {
     struct totals *t = user;

@@ -12,8 +12,9 @@ struct intake {
     struct intake_events events;
     struct positions *positions;
     struct catchup *catchup; /* NULL: no sync */
-    int64_t now_ms;          /* of the message in hand */
-    struct news_error why;   /* of the open batch; code NEWS_OK: it is well so far */
+    bool up;
+    int64_t now_ms;        /* of the message in hand */
+    struct news_error why; /* of the open batch; code NEWS_OK: it is well so far */
 };
 
 /* ---- what sync says ---- */
@@ -241,16 +242,19 @@ void intake_free(struct intake *in)
 
 void intake_up(struct intake *in)
 {
+    in->up = true;
     if (in->catchup) catchup_up(in->catchup, date_mono_ms());
 }
 
 void intake_down(struct intake *in)
 {
+    in->up = false;
     if (in->catchup) catchup_down(in->catchup);
 }
 
-/* The positions in memory are ahead of the store now: both start anew from what is on disk. The
- * connection ends with the batch, so nothing that is forgotten here was acknowledged. */
+/* The positions in memory are ahead of the store now: both start anew from what is on disk. If
+ * there were messages in the batch, the connection ends: nothing that is forgotten was
+ * acknowledged. */
 static void start_over(struct intake *in)
 {
     struct news_error err = {0};
@@ -258,6 +262,7 @@ static void start_over(struct intake *in)
     end(in);
     in->why = (struct news_error){0};
     if (!start(in, &err)) in->why = err; /* every batch fails until there is memory */
+    else if (in->up) intake_up(in);
 }
 
 bool intake_commit(struct intake *in, struct news_error *err)
@@ -271,10 +276,11 @@ bool intake_commit(struct intake *in, struct news_error *err)
     return false;
 }
 
-void intake_turn(struct intake *in)
+bool intake_turn(struct intake *in)
 {
     struct news_error err = {0};
     if (in->catchup && !catchup_turn(in->catchup, date_mono_ms(), &err)) in->why = err;
+    return in->why.code == NEWS_OK;
 }
 
 int64_t intake_deadline(const struct intake *in)

@@ -43,8 +43,8 @@ void intake_down(struct intake *in);
 void intake_message(struct intake *in, const struct message *m, int64_t now_ms);
 bool intake_commit(struct intake *in, struct news_error *err);
 
-/* Asks for what is due. */
-void intake_turn(struct intake *in);
+/* Asks for what is due. False: the store failed; intake_commit() says how, and starts over. */
+bool intake_turn(struct intake *in);
 int64_t intake_deadline(const struct intake *in); /* monotonic */
 /* NULL without sync. */
 struct catchup *intake_catchup(const struct intake *in);

@@ -46,10 +46,16 @@ void librarian_free(struct librarian *l)
 bool librarian_message(struct librarian *l, const struct catchup *c, const struct message *m)
 {
     struct sync_route route;
+    struct sync_request request = {0};
     struct news_error err = {0};
     if (!sync_route_of_request(m->topic, &route)) return false;
     if (strcmp(route.client, link_client_id(l->link)) == 0) return true; /* our own */
-    if (c && !catchup_offline(c, route.publisher, date_mono_ms())) return true;
+    if (sync_request_parse(m->payload, m->payload_len, &request, &err)) {
+        bool ours = catchup_offline(c, route.publisher, date_mono_ms()) ||
+                    !catchup_is_present(c, route.publisher, request.epoch);
+        sync_request_deinit(&request);
+        if (!ours) return true;
+    }
     if (!answerer_take(l->answerer, &route, m->payload, m->payload_len, &err))
         log_note("%s: refused: %s", m->topic, err.message);
     l->idle = false;
@@ -70,7 +76,7 @@ void librarian_down(struct librarian *l)
 static bool next(struct librarian *l)
 {
     struct news_error err = {0};
-    size_t most = link_payload_max(l->link, SYNC_REPLY "0123456789", 1);
+    size_t most = link_payload_max(l->link, SYNC_REPLY_LONGEST, 1);
     if (l->waits) return true;
     switch (answerer_next(l->answerer, most, l->topic, &l->payload, &err)) {
     case ANSWER_MESSAGE: l->waits = true; break;

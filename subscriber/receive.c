@@ -77,10 +77,16 @@ static void on_refused(void *user, const char *topic, const char *path, const ch
     if (r->refused++ < REFUSALS_TOLD) log_error("%s: refused: %s: %s", topic, path, what);
 }
 
+/* -n */
+static bool is_enough(const struct receive *r)
+{
+    return r->settings->count > 0 && r->shown >= r->settings->count;
+}
+
 static void on_show(void *user, const struct arrival *a, int64_t id)
 {
     struct receive *r = user;
-    if (r->over || !r->view) return; /* the next start shows it */
+    if (r->over || is_enough(r) || !r->view) return; /* the next start shows it */
     if (id > 0) shown_put(&r->shown_ids, id);
     if (!is_chosen(r, a->topic)) return;
     if (view_hides(r->view) && arrival_hidden(a, r->screen.now_ms)) {
@@ -88,9 +94,9 @@ static void on_show(void *user, const struct arrival *a, int64_t id)
         return;
     }
     view_put(r->view, a, &r->screen, &r->output.waiting);
-    if (++r->shown == r->settings->count) r->over = true;
+    r->shown++;
     /* What is read from now on would be acknowledged without being shown, or kept without bound. */
-    if (r->link && (r->over || output_full(&r->output))) link_set_reading(r->link, false);
+    if (r->link && (is_enough(r) || output_full(&r->output))) link_set_reading(r->link, false);
 }
 
 static void on_message(void *user, const struct message *m)
@@ -107,8 +113,8 @@ static bool flush(struct receive *r)
     if (r->failed) return false; /* said already */
     if (output_flush(&r->output, &err)) {
         r->output_mark = r->output.waiting.len;
-        if (!output_pending(&r->output)) shown_out(&r->shown_ids, STDOUT_FILENO);
         if (r->output.gone) r->over = true;
+        else if (!output_pending(&r->output)) shown_out(&r->shown_ids, STDOUT_FILENO);
         return true;
     }
     log_error("%s", err.message);
@@ -117,13 +123,29 @@ static bool flush(struct receive *r)
     return false;
 }
 
-/* Makes the open batch durable; with it, the record of what was let out before. */
-static bool commit(struct receive *r, struct news_error *err)
+static void undo_batch(struct receive *r, const struct news_error *why)
 {
-    bool dirty = r->store && store_dirty(r->store);
-    if (dirty) shown_record(&r->shown_ids);
-    if (!intake_commit(r->intake, err)) return false;
-    if (dirty) shown_committed(&r->shown_ids);
+    if (!r->stalled) log_error("%s; nothing is acknowledged until that works", why->message);
+    r->stalled = true;
+    buf_truncate(&r->output.waiting, r->output_mark);
+    r->shown = r->shown_mark;
+    shown_undo(&r->shown_ids);
+}
+
+/* Makes the open batch durable; with it, the record of what was let out before. */
+static bool commit(struct receive *r)
+{
+    struct news_error err = {0};
+    if (r->store && store_dirty(r->store)) shown_record(&r->shown_ids);
+    if (!intake_commit(r->intake, &err)) {
+        undo_batch(r, &err);
+        return false;
+    }
+    if (r->stalled) log_error("going on");
+    r->stalled = false;
+    r->shown_mark = r->shown;
+    shown_committed(&r->shown_ids);
+    if (is_enough(r)) r->over = true;
     return true;
 }
 
@@ -133,18 +155,7 @@ static bool commit(struct receive *r, struct news_error *err)
 static bool on_batch(void *user)
 {
     struct receive *r = user;
-    struct news_error err = {0};
-    if (commit(r, &err)) {
-        if (r->stalled) log_error("going on");
-        r->stalled = false;
-        r->shown_mark = r->shown;
-        return flush(r);
-    }
-    if (!r->stalled) log_error("%s; nothing is acknowledged until that works", err.message);
-    r->stalled = true;
-    buf_truncate(&r->output.waiting, r->output_mark);
-    r->shown = r->shown_mark;
-    return false;
+    return commit(r) && flush(r);
 }
 
 /* While nothing comes, what was let out is recorded all the same, so that a crash repeats little.
@@ -154,7 +165,8 @@ static void keep_shown(struct receive *r, int64_t now_mono_ms)
     struct news_error err = {0};
     if (now_mono_ms < shown_due(&r->shown_ids)) return;
     r->shown_ids.recorded_mono_ms = now_mono_ms; /* also if it fails: not at once again */
-    if (!store_begin(r->store, &err) || !commit(r, &err)) log_note("%s", err.message);
+    if (store_begin(r->store, &err)) (void)commit(r);
+    else log_note("%s", err.message);
 }
 
 /* ---- the link ---- */
@@ -200,7 +212,7 @@ static void on_subscribed(void *user, const char *filter, const struct news_erro
         return;
     }
     if (strncmp(filter, "newswire/", 9) == 0) { /* ours, not the user's */
-        log_note("%s; what is missing cannot be asked for", refused->message);
+        log_error("%s; what is missing cannot be asked for", refused->message);
         return;
     }
     log_error("%s", refused->message);
@@ -301,7 +313,8 @@ static int poll_timeout(const struct receive *r, const struct transport_wait *w)
     int64_t now = date_mono_ms(), until = w->deadline_mono_ms;
     if (r->stop_mono_ms < until && !r->over) until = r->stop_mono_ms;
     if (r->over && r->close_mono_ms < until) until = r->close_mono_ms;
-    if (!r->over && intake_deadline(r->intake) < until) until = intake_deadline(r->intake);
+    if (!r->over && !output_full(&r->output) && intake_deadline(r->intake) < until)
+        until = intake_deadline(r->intake);
     if (shown_due(&r->shown_ids) < until) until = shown_due(&r->shown_ids);
     if (r->librarian && librarian_busy(r->librarian)) until = now;
     if (until <= now) return 0;
@@ -328,10 +341,10 @@ static void check_clock(struct receive *r)
 /* Between two batches. What is learned here, about who was joined, is durable with the next. */
 static void ask_and_answer(struct receive *r)
 {
-    struct news_error err = {0};
     if (r->over) return;
-    intake_turn(r->intake);
-    if (r->store && store_dirty(r->store) && !commit(r, &err)) log_note("%s", err.message);
+    /* While nothing is read, an answer could not be either. */
+    bool asked = output_full(&r->output) || intake_turn(r->intake);
+    if (!asked || (r->store && store_dirty(r->store))) (void)commit(r);
     if (r->librarian) librarian_turn(r->librarian);
 }
 
@@ -342,7 +355,8 @@ static void turn(struct receive *r)
     struct pollfd fds[] = {
         {.fd = w.fd, .events = w.events},
         {.fd = r->signal_fd, .events = POLLIN},
-        {.fd = STDOUT_FILENO, .events = pending ? POLLOUT : 0}, /* POLLERR: the reader has gone */
+        /* POLLERR: the reader has gone. */
+        {.fd = r->view ? STDOUT_FILENO : -1, .events = pending ? POLLOUT : 0},
     };
     if (poll(fds, 3, poll_timeout(r, &w)) < 0) {
         if (errno == EINTR) return;
@@ -371,11 +385,21 @@ static void write_rest(struct receive *r, size_t until)
                                {.fd = r->signal_fd, .events = POLLIN}};
         if (poll(fds, 2, -1) <= 0 || !fds[1].revents) continue;
         int signal_number = program_signal_next(r->signal_fd);
-        if (signal_number) r->status = 128 + signal_number; /* cut short */
+        if (!signal_number) continue;
+        r->status = 128 + signal_number; /* cut short */
+        r->over = true;
     }
 }
 
 /* ---- what the store has already ---- */
+
+/* The store may hold what other choices of topics brought. */
+static bool is_wanted(const struct receive *r, const char *topic)
+{
+    for (size_t i = 0; i < r->wanted_count; i++)
+        if (topic_matches(r->wanted[i], topic)) return is_chosen(r, topic);
+    return false;
+}
 
 static bool show_row(void *user, const struct store_row *row)
 {
@@ -383,23 +407,48 @@ static bool show_row(void *user, const struct store_row *row)
     struct ninjs item;
     struct ninjs_fault fault;
     struct arrival a = {.topic = row->topic, .item = &item, .received_ms = row->received_ms};
-    if (!ninjs_check(row->bytes, row->len, &item, &fault)) return true;
+    if (!is_wanted(r, row->topic) || !ninjs_check(row->bytes, row->len, &item, &fault)) return true;
     if (!topic_split(r->settings->root, row->topic, &a.levels)) a.levels = (struct topic_levels){0};
     on_show(r, &a, row->id);
     if (output_full(&r->output)) write_rest(r, OUTPUT_FULL / 2);
-    return !r->over && r->status < 128;
+    return !r->over && !is_enough(r);
+}
+
+struct count {
+    const struct receive *receive;
+    long long rows;
+};
+
+static bool count_row(void *user, const struct store_row *row)
+{
+    struct count *c = user;
+    c->rows += is_wanted(c->receive, row->topic);
+    return true;
+}
+
+/* Where the last N wanted rows begin, or a little before: reaches back until there are as many. */
+static bool find_last(struct receive *r, uint64_t n, int64_t *first, struct news_error *err)
+{
+    for (uint64_t reach = n;; reach *= 4) {
+        struct count c = {.receive = r};
+        if (!store_last(r->store, reach, first, err) ||
+            !store_each(r->store, *first, count_row, &c, err))
+            return false;
+        if (c.rows >= r->settings->last || *first <= 1 || reach > UINT32_MAX) return true;
+    }
 }
 
 static bool show_stored(struct receive *r, struct news_error *err)
 {
     const struct settings *s = r->settings;
     int64_t first = r->shown_ids.out.id + 1, asked = first;
-    if (s->last > 0 && !store_last(r->store, (uint64_t)s->last, &asked, err)) return false;
+    if (s->last > 0 && !find_last(r, (uint64_t)s->last, &asked, err)) return false;
     if (r->since_ms != DATE_UNKNOWN && !store_since(r->store, r->since_ms, &asked, err))
         return false;
     if (!store_each(r->store, asked < first ? asked : first, show_row, r, err)) return false;
     r->output_mark = r->output.waiting.len;
     r->shown_mark = r->shown;
+    r->over = r->over || is_enough(r);
     return true;
 }
 
@@ -457,6 +506,8 @@ static bool open_intake(struct receive *r, struct news_error *err)
                     .jitter_again_ms = JITTER_AGAIN_MS},
         .root = r->settings->root,
     };
+    if (!r->sync && r->settings->archive)
+        return news_fail(err, NEWS_ERR_USAGE, "an archive that cannot answer is none");
     r->intake = intake_new(&options, &events, err);
     if (r->intake && r->settings->archive) r->librarian = librarian_new(r->store, r->link, err);
     return r->intake && (r->librarian || !r->settings->archive);
@@ -472,6 +523,7 @@ static bool read_since(struct receive *r, struct news_error *err)
     else if (!date_parse_any(text, strlen(text), &r->since_ms))
         return news_fail(err, NEWS_ERR_USAGE,
                          "--since: \"%.60s\" is neither a time such as 2h nor a date", text);
+    if (r->since_ms < 0) r->since_ms = 0; /* requests begin with 1970 */
     return true;
 }
 
@@ -486,6 +538,11 @@ static bool start(struct receive *r, struct dial_settings *dial, struct news_err
     if (r->settings->archive && r->settings->no_store)
         return news_fail(err, NEWS_ERR_USAGE,
                          "--archive is a store: --no-store does not go with it");
+    if (r->settings->archive && r->settings->no_sync)
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "--archive answers others: --no-sync does not go with it");
+    if (r->settings->last > 0 && r->settings->since)
+        return news_fail(err, NEWS_ERR_USAGE, "--last and --since: one of them");
     if (!topic_root_ok(r->settings->root, err) || !read_since(r, err)) return false;
     r->filters = calloc(1, sizeof *r->filters);
     if (!r->filters) return news_fail(err, NEWS_ERR_MEMORY, "out of memory");
@@ -497,6 +554,9 @@ static bool start(struct receive *r, struct dial_settings *dial, struct news_err
     if (!open_store(r, err) || !program_signals(&r->signal_fd, err)) return false;
     look_at_screen(r);
     if (!shown_init(&r->shown_ids, r->view ? r->store : NULL, STDOUT_FILENO, err)) return false;
+    if (r->shown_ids.cut > 0)
+        log_error("standard output: %lld bytes that were written before a crash are written again",
+                  (long long)r->shown_ids.cut);
     if (r->store && r->view && !show_stored(r, err)) return false;
     r->link = dial_open(dial, NULL, &events, err);
     return r->link && open_intake(r, err) && subscribe(r, err);

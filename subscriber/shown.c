@@ -32,12 +32,16 @@ static struct store_shown shown_at(int64_t id, int fd)
     return now;
 }
 
-static bool cut_file(const struct store_shown *shown, int fd, struct news_error *err)
+/* Only after a crash: what a clean end left behind the recorded length is not ours. */
+static bool cut_file(struct shown *s, int fd, struct news_error *err)
 {
+    const struct store_shown *shown = &s->recorded;
     struct stat file;
-    if (shown->length < 0 || !is_file(fd, &file) || file.st_dev != shown->device ||
-        file.st_ino != shown->inode || file.st_size <= shown->length)
+    if (!db_was_unclean(store_db(s->store)) || shown->length < 0 || !is_file(fd, &file) ||
+        file.st_dev != shown->device || file.st_ino != shown->inode ||
+        file.st_size <= shown->length)
         return true;
+    s->cut = file.st_size - shown->length;
     if (ftruncate(fd, shown->length) == 0 && lseek(fd, shown->length, SEEK_SET) >= 0) return true;
     return news_fail(err, NEWS_ERR_IO, "standard output: %s", strerror(errno));
 }
@@ -46,8 +50,8 @@ bool shown_init(struct shown *s, struct store *store, int fd, struct news_error 
 {
     *s = (struct shown){.store = store};
     if (!store) return true;
-    if (!store_shown(store, &s->recorded, err) || !cut_file(&s->recorded, fd, err)) return false;
-    s->put_id = s->recorded.id;
+    if (!store_shown(store, &s->recorded, err) || !cut_file(s, fd, err)) return false;
+    s->put_id = s->committed_id = s->recorded.id;
     s->out = s->recorded;
     struct store_shown now = shown_at(s->put_id, fd);
     if (now.length < 0 || is_same(&now, &s->recorded)) return true;
@@ -86,7 +90,14 @@ void shown_committed(struct shown *s)
 {
     if (s->is_recording) s->recorded = s->recording;
     s->is_recording = false;
+    s->committed_id = s->put_id;
     s->recorded_mono_ms = date_mono_ms();
+}
+
+void shown_undo(struct shown *s)
+{
+    s->is_recording = false;
+    s->put_id = s->committed_id;
 }
 
 int64_t shown_due(const struct shown *s)

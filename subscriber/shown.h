@@ -10,7 +10,8 @@
 
 struct shown {
     struct store *store;                    /* NULL: nothing is kept, and all calls do nothing */
-    int64_t put_id;                         /* the last one given to the output */
+    int64_t put_id, committed_id;           /* the last one given to the output; and committed */
+    int64_t cut;                            /* bytes cut off the file at the start */
     bool put;                               /* something was, since shown_out() */
     struct store_shown out;                 /* what has left */
     struct store_shown recorded, recording; /* on disk; in the open transaction */
@@ -18,7 +19,8 @@ struct shown {
     int64_t recorded_mono_ms;
 };
 
-/* Reads the record; cuts the file behind fd, and records it if it is another than before. */
+/* Reads the record; after a crash cuts the file behind fd; records the file if it is another than
+ * before. */
 bool shown_init(struct shown *s, struct store *store, int fd, struct news_error *err);
 /* Given to the output: a row of the store, perhaps one that was shown before. */
 void shown_put(struct shown *s, int64_t id);
@@ -26,7 +28,9 @@ void shown_put(struct shown *s, int64_t id);
 void shown_out(struct shown *s, int fd);
 /* In a transaction that is about to be committed. */
 void shown_record(struct shown *s);
+/* Any transaction was committed; or was not, and the rows of it are gone. */
 void shown_committed(struct shown *s);
+void shown_undo(struct shown *s);
 /* When a transaction of its own is due; monotonic, INT64_MAX never. */
 int64_t shown_due(const struct shown *s);
 

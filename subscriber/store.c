@@ -322,9 +322,8 @@ bool store_load_publisher(struct store *s, struct positions *p, const char *publ
     bind_text(q, 2, epoch);
     while ((ok = db_row(s->db, q, &row, err)) && row) {
         struct position *at = positions_of(p, publisher, epoch, text_of(q, 4));
-        if (!at) ok = news_fail(err, NEWS_ERR_MEMORY, "store: no room for all of its streams");
-        else if (at->store_id <= 0) ok = take_position(s, at, q, err);
-        if (!ok) break;
+        if (!at) break; /* no room: the rest is looked up when it is met, and not asked for */
+        if (at->store_id <= 0 && !(ok = take_position(s, at, q, err))) break;
     }
     (void)sqlite3_reset(q);
     return ok;
@@ -545,8 +544,8 @@ static enum store_answer put_entry(struct store *s, struct entry *e, int64_t *id
     return answer;
 }
 
-/* Whether the row of the entry's number, if there is one, holds another item. */
-static bool number_differs(struct store *s, const struct entry *e, bool *out,
+/* Is there a row of the entry's number, and does it hold another item? */
+static bool look_up_number(struct store *s, const struct entry *e, bool *there, bool *differs,
                            struct news_error *err)
 {
     sqlite3_stmt *q = bind_story(s, ITEM_OF_NUMBER, e);
@@ -556,17 +555,20 @@ static bool number_differs(struct store *s, const struct entry *e, bool *out,
     (void)sqlite3_bind_int64(q, 8, e->stream);
     (void)sqlite3_bind_int64(q, 9, e->seq);
     if (!db_row(s->db, q, &row, err)) return false;
-    *out = row && sqlite3_column_int(q, 0) == 0;
+    *there = row;
+    *differs = row && sqlite3_column_int(q, 0) == 0;
     if (row) (void)sqlite3_reset(q);
     return true;
 }
 
-/* The number came before. */
+/* The number counts as there. It may have been declared gone, or lie before a newcomer's base, and
+ * come all the same: then it is as good as any. */
 static enum store_answer put_again(struct store *s, struct entry *e, int64_t *id,
                                    struct news_error *err)
 {
-    bool differs, taken = false;
-    if (!number_differs(s, e, &differs, err)) return STORE_FAILED;
+    bool there, differs, taken = false;
+    if (!look_up_number(s, e, &there, &differs, err)) return STORE_FAILED;
+    if (!there) return put_entry(s, e, id, &taken, err);
     if (!differs) return STORE_KNOWN;
     int64_t seq = e->seq;
     e->seq = 0;

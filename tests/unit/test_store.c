@@ -476,7 +476,7 @@ static void a_number_that_was_another_items_does_not_hide_the_news(void **state)
                 "1 a 1; 2 z 5; - b 1; - a 2; - z 4; - a 2; - z 5");
 }
 
-static void a_number_that_is_gone_stays_gone(void **state)
+static void a_number_without_a_row_is_taken_when_it_comes_all_the_same(void **state)
 {
     struct scene *s = *state;
     struct news_error err = {0};
@@ -487,9 +487,10 @@ static void a_number_that_is_gone_stays_gone(void **state)
     assert_true(store_gone(s->store, at, 12, 14, "pruned", &news, &err));
     commit(s);
     reopen(s);
-    assert_int_equal(PUT(.uri = "a", .version = "1", .seq = 3), STORE_KNOWN);
-    assert_int_equal(PUT(.uri = "a", .version = "1", .seq = 13), STORE_KNOWN);
-    assert_int_equal(PUT(.uri = "a", .version = "1", .seq = 11), STORE_NEW);
+    assert_int_equal(PUT(.uri = "a", .version = "1", .seq = 3), STORE_NEW); /* below the base */
+    assert_int_equal(PUT(.uri = "b", .version = "1", .seq = 13), STORE_NEW);
+    assert_int_equal(PUT(.uri = "c", .version = "1", .seq = 11), STORE_NEW);
+    assert_int_equal(PUT(.uri = "b", .version = "1", .seq = 13), STORE_KNOWN);
 }
 
 static void the_store_knows_numbers_that_the_position_forgot(void **state)
@@ -1057,7 +1058,7 @@ int main(void)
         TEST(a_story_that_was_withheld_comes_back),
         TEST(a_renumbered_version_is_known_and_answered_under_both_numbers),
         TEST(a_number_that_was_another_items_does_not_hide_the_news),
-        TEST(a_number_that_is_gone_stays_gone),
+        TEST(a_number_without_a_row_is_taken_when_it_comes_all_the_same),
         TEST(the_store_knows_numbers_that_the_position_forgot),
         TEST(positions_are_loaded_once_and_join_what_memory_has),
         TEST(a_damaged_position_is_said),
