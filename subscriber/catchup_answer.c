@@ -248,6 +248,7 @@ static bool take_unknown(struct catchup *c, struct publisher *p, bool archive)
     }
     r->disowned = true;
     r->until_mono_ms = c->now_mono_ms + CATCHUP_ARCHIVE_MS;
+    catchup_wake(c, r->until_mono_ms);
     return true;
 }
 
