@@ -160,7 +160,7 @@ static bool client_read(struct client *c)
     if (n < 0) return errno == EAGAIN || errno == EINTR;
     c->in.len += (size_t)n;
     c->ended = n == 0;
-    return c->in.len <= HANDOVER_LINE_MAX || has_line(c);
+    return c->in.len <= SUBMISSION_BYTES_MAX || has_line(c);
 }
 
 static bool takes_lines(const struct client *c)
@@ -214,6 +214,7 @@ struct handover *handover_open(const char *journal_path, const struct handover_e
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         h->clients[i] = (struct client){.fd = -1, .owner = h};
     if (!handover_address(journal_path, &h->address, err)) {
+        if (err) err->code = NEWS_ERR_CONFIG;
         free(h);
         return NULL;
     }

@@ -170,13 +170,15 @@ static bool set_field(const struct field *f, const json_t *value, struct draft *
 
 /* ---- the whole ---- */
 
-/* The same text always gets the same uri, so that sending a file twice is no second story. */
+/* A story that has an id of its own, or a link, stays the same one when its text is corrected. For one
+ * that has neither, the same text always gets the same uri, so that sending a file twice is no
+ * second story. */
 static void make_uri(struct draft *d, char made[UUID_URN_SIZE])
 {
     const char *parts[] = {d->guid, d->title, d->body_text, d->summary};
     if (d->uri) return;
     d->uri = d->link ? d->link : made;
-    if (!d->link) uuid_of_names(parts, sizeof parts / sizeof *parts, made);
+    if (!d->link) uuid_of_names(parts, d->guid ? 1 : sizeof parts / sizeof *parts, made);
 }
 
 static bool read_fields(json_t *object, struct draft *d, struct news_error *err)

@@ -135,6 +135,16 @@ static void the_same_text_always_gets_the_same_uri(void **state)
     }
 }
 
+static void a_corrected_text_under_the_same_id_keeps_its_uri(void **state)
+{
+    (void)state;
+    json_t *one = read_as("{\"id\":\"7\",\"title\":\"Teh tide\"}", SHORT_FORM_READ, NULL);
+    json_t *two = read_as("{\"id\":\"7\",\"title\":\"The tide\"}", SHORT_FORM_READ, NULL);
+    assert_true(json_equal(json_object_get(one, "uri"), json_object_get(two, "uri")));
+    json_decref(one);
+    json_decref(two);
+}
+
 static void what_is_wrong_is_told_with_its_name(void **state)
 {
     (void)state;
@@ -266,6 +276,7 @@ int main(void)
         cmocka_unit_test(a_title_is_enough),
         cmocka_unit_test(every_name_has_its_place),
         cmocka_unit_test(the_same_text_always_gets_the_same_uri),
+        cmocka_unit_test(a_corrected_text_under_the_same_id_keeps_its_uri),
         cmocka_unit_test(what_is_wrong_is_told_with_its_name),
         cmocka_unit_test(two_names_for_one_thing_are_refused),
         cmocka_unit_test(other_things_are_not_the_short_form),
