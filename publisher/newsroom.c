@@ -13,7 +13,6 @@ enum {
     BATCH_BYTES = 4 << 20,
     AHEAD_ITEMS = 2000,    /* that submissions may be ahead of what was sent */
     SAVE_MS = 1000,        /* acknowledgements unsaved: after a crash those are sent again */
-    ANSWER_EVERY_MS = 100, /* at least one answer, however busy the live items are */
     ANSWERED_MS = 500,     /* for the next question of somebody who was answered */
     RETRY_MS = 50,
     GOODBYE_MS = 1000,
@@ -413,12 +412,11 @@ static bool next_reply(struct newsroom *n)
     return n->reply_waits;
 }
 
-/* Live items go first; but somebody who waits for an answer gets one now and then all the same. */
+/* Live items go first: an end that overtook them would tell a newcomer that they are there. */
 static void answer(struct newsroom *n, int64_t now)
 {
-    bool quiet = courier_all_sent(n->courier);
     if (!link_is_up(courier_link(n->courier))) return;
-    while ((quiet || now - n->answered_ms >= ANSWER_EVERY_MS) && next_reply(n)) {
+    while (courier_all_sent(n->courier) && next_reply(n)) {
         struct news_error why = {0};
         const struct message m = {.topic = n->reply_topic,
                                   .payload = n->reply.data,

@@ -33,7 +33,8 @@ struct send {
     bool wants_input; /* items has nothing until its file is read */
     bool input_over;
     bool closing, down;
-    bool alone;      /* nobody could be reached, and nobody will be */
+    bool alone;      /* nobody answers: the rest of the input is taken all the same */
+    bool given_up;   /* nobody could be reached, and nobody will be */
     bool lost;       /* or never had: said once, until it is back */
     int interrupted; /* the signal, 0 none */
     uint64_t taken;  /* items since rate_start_ms */
@@ -221,8 +222,9 @@ static void on_link(void *user, enum transport_state state, const struct transpo
             break;
         }
         /* What is still to be read is kept as well. */
-        s->alone = s->outlet && s->outlet->ops->keeps && why && why->code == NEWS_ERR_UNREACHABLE;
-        s->down = !s->alone;
+        s->given_up = s->outlet->ops->keeps && why && why->code == NEWS_ERR_UNREACHABLE;
+        s->alone = s->given_up;
+        s->down = !s->given_up;
         if (!why) break;
         log_error("%s", why->message);
         if (kept(s) == 0 || why->code != NEWS_ERR_UNREACHABLE)
@@ -287,7 +289,9 @@ static void turn(struct send *s)
         take_one(s, now);
     ops->flush(s->outlet);
     ops->turn(s->outlet);
-    if (s->alone && s->input_over && waiting(s) > 0) s->down = true;
+    bool refused_all = s->put > 0 && s->put == s->refused_input && waiting(s) == 0;
+    if (s->input_over && (s->given_up || refused_all || (s->alone && waiting(s) > 0)))
+        s->down = true;
     if (s->input_over && waiting(s) == 0 && !s->closing) {
         s->closing = true;
         ops->close(s->outlet);
