@@ -200,7 +200,6 @@ static const struct storm storms[] = {
 static void f09_clients_find_out_that_nobody_is_there(void **state)
 {
     struct cast *c = *state;
-    if (cast_rounds(1) < 2) skip_because("takes a minute: set NEWS_FAULT_ROUNDS to 2 or more");
     cast_prepare(c, 200);
     cast_start(c);
     cast_put_proxies(c);
@@ -383,8 +382,7 @@ static void f10_the_last_item_is_lost_and_then_there_is_silence(void **state)
     cast_finish(c, "F10 last item");
 }
 
-/* ---- an archive
- * ---------------------------------------------------------------------------------- */
+/* ---- an archive ------------------------------------------------------------------------------ */
 
 static bool archive_has_500(void *user)
 {
@@ -426,11 +424,11 @@ static void gather_crowd(struct cast *c, size_t count)
 static void f14_a_crowd_reconnects_at_once(void **state)
 {
     struct cast *c = *state;
-    size_t count = cast_rounds(1) > 1 ? 100 : 24;
+    enum { CROWD = 100 };
     cast_prepare(c, 600);
     cast_start(c);
     publisher_stay(c, &c->publisher, true);
-    gather_crowd(c, count);
+    gather_crowd(c, CROWD);
     publisher_bring(c, &c->publisher, 100);
     unsigned first = publisher_send(c, &c->publisher, 500);
     cast_random_moment(c, 500);
@@ -438,20 +436,19 @@ static void f14_a_crowd_reconnects_at_once(void **state)
     int64_t start_ms = date_mono_ms();
     int status = publisher_settle(c, &c->publisher, first, 500);
     assert_true(status == 0 || status == 75);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < CROWD; i++)
         cast_converge(c, &c->crowd[i]);
     c->converge_ms = date_mono_ms() - start_ms;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < CROWD; i++) {
         subscriber_stop(c, &c->crowd[i]);
         cast_judge(c, &c->crowd[i]);
     }
     char fault[32];
-    snprintf(fault, sizeof fault, "F14 crowd of %zu", count);
+    snprintf(fault, sizeof fault, "F14 crowd of %d", CROWD);
     cast_report(c, fault);
 }
 
-/* ---- the order of things
- * ------------------------------------------------------------------------- */
+/* ---- the order of things --------------------------------------------------------------------- */
 
 static void f15_no_item_is_acknowledged_before_the_store_is_on_disk(void **state)
 {
