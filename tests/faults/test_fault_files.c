@@ -20,8 +20,7 @@
 /* The exit statuses of docs and README, by sysexits(3). */
 enum { IO_FAILED = 74, WAITS_IN_JOURNAL = 75 };
 
-/* ---- a full disk
- * --------------------------------------------------------------------------------- */
+/* ---- a full disk ----------------------------------------------------------------------------- */
 
 static void filler_path(struct cast *c, char out[CAST_PATH])
 {
@@ -144,8 +143,7 @@ static void f11_subscriber_on_a_full_disk(void **state)
     cast_finish(c, "F11 subscriber");
 }
 
-/* ---- journals that are lost, old, damaged
- * ---------------------------------------------------------- */
+/* ---- journals that are lost, old, damaged ---------------------------------------------------- */
 
 /* The journal and what SQLite and newspub keep beside it. */
 static void remove_journal(const struct publisher *p)
@@ -273,8 +271,7 @@ static void f12_a_flipped_bit_makes_no_wrong_item(void **state)
     cast_report(c, "F12 flipped bits");
 }
 
-/* ---- two publishers of one name
- * --------------------------------------------------------------------- */
+/* ---- two publishers of one name -------------------------------------------------------------- */
 
 static void settle_both(struct cast *c, unsigned first, unsigned second, unsigned count)
 {
