@@ -232,6 +232,8 @@ void newsroom_free(struct newsroom *n)
 {
     struct news_error err = {0};
     if (!n) return;
+    if (n->journal && n->batch_items > 0) journal_rollback(n->journal); /* nobody was told */
+    if (n->journal) end_refusals(n);
     if (n->journal && !journal_save(n->journal, &err)) journal_trouble(n, &err);
     if (n->journal && n->courier && !n->options.beacon) prune(n);
     courier_free(n->courier);
