@@ -212,7 +212,8 @@ static void on_subscribed(void *user, const char *filter, const struct news_erro
         return;
     }
     if (strncmp(filter, "newswire/", 9) == 0) { /* ours, not the user's */
-        log_error("%s; what is missing cannot be asked for", refused->message);
+        if (r->store) log_error("%s; what is missing cannot be asked for", refused->message);
+        else log_note("%s; what is missing cannot be asked for", refused->message);
         return;
     }
     log_error("%s", refused->message);
