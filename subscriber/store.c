@@ -79,6 +79,9 @@ enum {
     ADD_SETTLED,
     NEXT_GONE,
     ADD_GONE,
+    GONE_LEFT,
+    GONE_RIGHT,
+    GONE_NOTHING,
     ALL_STREAMS,
     COUNT_ITEMS,
     GONE_OF,
@@ -131,6 +134,11 @@ static const char *const sql[STATEMENTS] = {
     [ALL_STREAMS] = "SELECT id,based,through,ahead,publisher,epoch,topic FROM stream"
                     " WHERE epoch<>'' ORDER BY publisher,epoch,topic",
     [COUNT_ITEMS] = "SELECT count(*) FROM item WHERE stream=?1 AND seq IS NOT NULL",
+    /* One number taken out of its range: what is left of it, what is right of it, nothing. */
+    [GONE_LEFT] = "INSERT INTO gone SELECT stream,first,?2-1,reason FROM gone"
+                  " WHERE stream=?1 AND first<?2 AND last>=?2",
+    [GONE_RIGHT] = "UPDATE gone SET first=?2+1 WHERE stream=?1 AND first<=?2 AND last>=?2",
+    [GONE_NOTHING] = "DELETE FROM gone WHERE stream=?1 AND last=?2 AND first>last",
     [GONE_OF] = "SELECT first,last,reason FROM gone WHERE stream=?1 ORDER BY last",
 };
 
@@ -561,6 +569,17 @@ static bool look_up_number(struct store *s, const struct entry *e, bool *there, 
     return true;
 }
 
+static bool not_gone(struct store *s, int64_t stream, int64_t seq, struct news_error *err)
+{
+    for (int statement = GONE_LEFT; statement <= GONE_NOTHING; statement++) {
+        sqlite3_stmt *q = s->statements[statement];
+        (void)sqlite3_bind_int64(q, 1, stream);
+        (void)sqlite3_bind_int64(q, 2, seq);
+        if (!db_run(s->db, q, err)) return false;
+    }
+    return true;
+}
+
 /* The number counts as there. It may have been declared gone, or lie before a newcomer's base, and
  * come all the same: then it is as good as any. */
 static enum store_answer put_again(struct store *s, struct entry *e, int64_t *id,
@@ -568,6 +587,7 @@ static enum store_answer put_again(struct store *s, struct entry *e, int64_t *id
 {
     bool there, differs, taken = false;
     if (!look_up_number(s, e, &there, &differs, err)) return STORE_FAILED;
+    if (!there && !not_gone(s, e->stream, e->seq, err)) return STORE_FAILED;
     if (!there) return put_entry(s, e, id, &taken, err);
     if (!differs) return STORE_KNOWN;
     int64_t seq = e->seq;

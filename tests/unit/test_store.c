@@ -476,6 +476,13 @@ static void a_number_that_was_another_items_does_not_hide_the_news(void **state)
                 "1 a 1; 2 z 5; - b 1; - a 2; - z 4; - a 2; - z 5");
 }
 
+static bool two_gone_numbers_are_left(void *user, const struct store_check_row *row)
+{
+    (void)user;
+    assert_string_equal(row->gone_list, "12 (pruned),14 (pruned)");
+    return true;
+}
+
 static void a_number_without_a_row_is_taken_when_it_comes_all_the_same(void **state)
 {
     struct scene *s = *state;
@@ -491,6 +498,8 @@ static void a_number_without_a_row_is_taken_when_it_comes_all_the_same(void **st
     assert_int_equal(PUT(.uri = "b", .version = "1", .seq = 13), STORE_NEW);
     assert_int_equal(PUT(.uri = "c", .version = "1", .seq = 11), STORE_NEW);
     assert_int_equal(PUT(.uri = "b", .version = "1", .seq = 13), STORE_KNOWN);
+    commit(s);
+    assert_true(store_check(s->store, two_gone_numbers_are_left, NULL, &err));
 }
 
 static void the_store_knows_numbers_that_the_position_forgot(void **state)
