@@ -178,7 +178,7 @@ static void on_client(void *user, short revents)
 {
     struct client *c = user;
     if (client_wants_input(c) && revents & (POLLIN | POLLHUP | POLLERR)) c->gone = !client_read(c);
-    if (!c->gone && !c->owner->stopped && c->out.len < UNREAD_MAX) client_lines(c);
+    if (!c->gone && takes_lines(c)) client_lines(c);
     if (!c->gone) client_write(c);
     if (!buf_ok(&c->in) || !buf_ok(&c->out)) c->gone = true;
 }
@@ -313,7 +313,8 @@ void handover_forget(struct handover *h)
 {
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *c = &h->clients[i];
-        /* What it handed in is on disk: it says so. */
-        if (c->waiting.first < c->waiting.count) client_close(c);
+        if (c->waiting.first == c->waiting.count) continue;
+        client_write(c);
+        client_close(c); /* what it handed in is on disk: it says so */
     }
 }
