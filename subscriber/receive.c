@@ -317,7 +317,7 @@ static int poll_timeout(const struct receive *r, const struct transport_wait *w)
     if (!r->over && !output_full(&r->output) && intake_deadline(r->intake) < until)
         until = intake_deadline(r->intake);
     if (shown_due(&r->shown_ids) < until) until = shown_due(&r->shown_ids);
-    if (r->librarian && librarian_busy(r->librarian)) until = now;
+    if (!r->over && r->librarian && librarian_busy(r->librarian)) until = now;
     if (until <= now) return 0;
     return until - now > 60000 ? 60000 : (int)(until - now);
 }
