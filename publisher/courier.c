@@ -43,7 +43,8 @@ static void on_published(void *user, uint64_t token, const struct news_error *re
         return;
     }
     c->moved_ms = date_mono_ms();
-    if (!refused) c->hold_until_ms = 0; /* the next trouble is said again */
+    /* The wait is over, and things go well: the next trouble is said again. */
+    if (!refused && c->moved_ms >= c->hold_until_ms) c->hold_until_ms = 0;
     if (c->events.on_answer) c->events.on_answer(c->events.user, m->id, m->topic, refused);
     outbox_done(c->outbox, m);
 }
@@ -212,11 +213,6 @@ bool courier_say(struct courier *c, const struct message *m, struct news_error *
     case TRANSPORT_FULL: break;
     }
     return false;
-}
-
-size_t courier_extras(const struct courier *c)
-{
-    return c->extras;
 }
 
 /* ---- the loop ---- */

@@ -56,7 +56,6 @@ void courier_gate(struct courier *c, bool open);
 /* False: not up, the window is full, or EXTRAS_MAX of them are unanswered: try again later. Refused
  * ones are dropped; err, if code is set, says why. */
 bool courier_say(struct courier *c, const struct message *m, struct news_error *err);
-size_t courier_extras(const struct courier *c); /* unanswered */
 
 /* ---- the loop ---- */
 

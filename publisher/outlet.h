@@ -32,12 +32,10 @@ struct outlet_ops {
     bool keeps;       /* takes submissions also when nobody can be reached */
     bool (*room)(const struct outlet *o); /* for one more submission */
     void (*put)(struct outlet *o, const struct submission *s);
-    /* No more will come for a while: what was put is made safe. */
-    void (*flush)(struct outlet *o);
     size_t (*waiting)(const struct outlet *o); /* put or taken before, not answered */
     bool (*was_up)(const struct outlet *o);    /* somebody was there to take it */
     int64_t (*moved_ms)(const struct outlet *o);
-    void (*turn)(struct outlet *o);
+    void (*turn)(struct outlet *o); /* what was put is made safe, and goes on its way */
     struct transport_wait (*wait)(const struct outlet *o);
     void (*service)(struct outlet *o, short revents);
     void (*close)(struct outlet *o); /* on_link DOWN follows */

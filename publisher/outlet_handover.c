@@ -73,11 +73,6 @@ static void put(struct outlet *o, const struct submission *s)
     h->moved_ms = date_mono_ms();
 }
 
-static void flush(struct outlet *o)
-{
-    (void)o;
-}
-
 static size_t waiting(const struct outlet *o)
 {
     const struct hand *h = (const struct hand *)o;
@@ -125,7 +120,6 @@ static const struct outlet_ops ops = {
     .passes_on = true,
     .room = room,
     .put = put,
-    .flush = flush,
     .waiting = waiting,
     .was_up = was_up,
     .moved_ms = moved_ms,

@@ -131,7 +131,6 @@ static const struct outlet_ops ops = {
     .keeps = true,
     .room = room,
     .put = put,
-    .flush = flush,
     .waiting = waiting,
     .was_up = was_up,
     .moved_ms = moved_ms,

@@ -89,11 +89,6 @@ static bool room(const struct outlet *o)
     return link_was_up(courier_link(c)) && courier_room(c); /* before, its limits are not known */
 }
 
-static void flush(struct outlet *o)
-{
-    (void)o;
-}
-
 static size_t waiting(const struct outlet *o)
 {
     return courier_count(((const struct memory *)o)->courier);
@@ -142,7 +137,6 @@ static const struct outlet_ops ops = {
     .kept_status = EX_UNAVAILABLE,
     .room = room,
     .put = put,
-    .flush = flush,
     .waiting = waiting,
     .was_up = was_up,
     .moved_ms = moved_ms,

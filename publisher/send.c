@@ -287,7 +287,6 @@ static void turn(struct send *s)
     int64_t now = date_mono_ms();
     while (may_take(s, now))
         take_one(s, now);
-    ops->flush(s->outlet);
     ops->turn(s->outlet);
     bool refused_all = s->put > 0 && s->put == s->refused_input && waiting(s) == 0;
     if (s->input_over && (s->given_up || refused_all || (s->alone && waiting(s) > 0)))
