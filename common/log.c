@@ -18,11 +18,19 @@ enum { LINE_MAX_BYTES = 1024 };
 /* Set once, before there are threads. */
 static const char *program_name = "newswire";
 static bool is_verbose;
+static void (*taker)(void *user, const char *line, bool grave);
+static void *taker_user;
 
 void log_init(const char *program, bool verbose)
 {
     program_name = program;
     is_verbose = verbose;
+}
+
+void log_to(void (*take)(void *user, const char *line, bool grave), void *user)
+{
+    taker = take;
+    taker_user = user;
 }
 
 /* Replaces the end of a line that was cut at size bytes with an ellipsis, leaving no part of a
@@ -42,7 +50,7 @@ static size_t mark_cut(char *line, size_t size)
 __attribute__((format(printf, 2, 0))) static size_t compose(char line[LINE_MAX_BYTES],
                                                             const char *format, va_list args)
 {
-    int prefix = snprintf(line, LINE_MAX_BYTES, "%.64s: ", program_name);
+    int prefix = taker ? 0 : snprintf(line, LINE_MAX_BYTES, "%.64s: ", program_name);
     size_t used = prefix > 0 ? (size_t)prefix : 0;
     int message = vsnprintf(line + used, LINE_MAX_BYTES - used, format, args);
     size_t len = used + (message > 0 ? (size_t)message : 0);
@@ -65,15 +73,17 @@ static void write_without_memory(char line[LINE_MAX_BYTES], size_t len)
     write_line(line, len + 1);
 }
 
-__attribute__((format(printf, 1, 0))) static void log_line(const char *format, va_list args)
+__attribute__((format(printf, 1, 0))) static void log_line(const char *format, va_list args,
+                                                           bool grave)
 {
     int saved_errno = errno;
     char line[LINE_MAX_BYTES];
     size_t len = compose(line, format, args);
     struct buf clean = {0};
     text_clean(&clean, line, len, TEXT_ONE_LINE);
-    buf_putc(&clean, '\n');
-    if (buf_ok(&clean)) write_line(clean.data, clean.len);
+    if (!taker) buf_putc(&clean, '\n');
+    if (buf_ok(&clean) && taker) taker(taker_user, clean.data ? clean.data : "", grave);
+    else if (buf_ok(&clean)) write_line(clean.data, clean.len);
     else write_without_memory(line, len);
     buf_deinit(&clean);
     errno = saved_errno;
@@ -83,7 +93,7 @@ void log_error(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    log_line(format, args);
+    log_line(format, args, true);
     va_end(args);
 }
 
@@ -92,6 +102,6 @@ void log_note(const char *format, ...)
     if (!is_verbose) return;
     va_list args;
     va_start(args, format);
-    log_line(format, args);
+    log_line(format, args, false);
     va_end(args);
 }

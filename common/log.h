@@ -12,4 +12,9 @@ __attribute__((format(printf, 1, 2))) void log_error(const char *format, ...);
 /* Only with --verbose. */
 __attribute__((format(printf, 1, 2))) void log_note(const char *format, ...);
 
+/* From now on lines go to take(), without the program's name; clean, of one line, NUL-terminated,
+ * alive for the call. grave: by log_error(). NULL: to standard error again. For whoever has taken
+ * the terminal. */
+void log_to(void (*take)(void *user, const char *line, bool grave), void *user);
+
 #endif

@@ -10,7 +10,7 @@
 
 #include "common/arena.h"
 
-enum level { LEVEL_DEFAULT, LEVEL_FILE, LEVEL_ENVIRONMENT, LEVEL_ARGV };
+enum level { LEVEL_DEFAULT, LEVEL_FILE, LEVEL_ENVIRONMENT, LEVEL_PROFILE, LEVEL_ARGV };
 
 static bool is_end(const struct option *row)
 {
@@ -91,6 +91,21 @@ static bool set_time(const struct option *row, const char *value, long long *fie
            bad_value(row, value, "a time such as 30, 500ms, 10m, 2h or 7d", err);
 }
 
+static bool set_size(const struct option *row, const char *value, long long *field,
+                     struct news_error *err)
+{
+    static const char units[] = "KMGT";
+    const char *end;
+    long long n;
+    bool ok = parse_number(value, &end, &n) && n >= 0;
+    const char *unit = ok && *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    int shift = unit ? 10 * (int)(unit - units + 1) : 0;
+    if (!ok || (*end && (!unit || end[1])) || n > (LLONG_MAX >> shift))
+        return bad_value(row, value, "a size such as 500M or 2G", err);
+    *field = n << shift;
+    return true;
+}
+
 static bool set_range(const struct option *row, const char *value, struct option_range *field,
                       struct news_error *err)
 {
@@ -158,6 +173,7 @@ static bool option_set(struct options *o, const struct option *row, const char *
     case OPTION_TEXT: *(const char **)field = value; return true;
     case OPTION_NUMBER: return set_number(row, value, field, err);
     case OPTION_TIME: return set_time(row, value, field, err);
+    case OPTION_SIZE: return set_size(row, value, field, err);
     case OPTION_RANGE: return set_range(row, value, field, err);
     case OPTION_LIST: return set_list(o, row, value, field, err);
     case OPTION_ACTION: break;
@@ -201,6 +217,8 @@ struct load {
     bool (*on_line)(void *user, const char *section, const char *name, const char *value,
                     unsigned long line, struct news_error *err); /* NULL: there are no sections */
     void *user;
+    const char *profile; /* only this section's lines count, as settings; NULL: the others */
+    bool found;          /* the profile */
     unsigned long line;    /* of text */
     char text[4096];       /* without the indent */
     bool cut;              /* inih has only the beginning of text: its buffer is short */
@@ -215,7 +233,7 @@ static bool set_line(struct load *l, const char *name, const char *value)
         return news_fail(&l->why, NEWS_ERR_CONFIG, "there is no setting \"%s\"", name);
     const char *copy = arena_strdup(l->o->memory, value);
     if (!copy) return news_fail(&l->why, NEWS_ERR_MEMORY, "out of memory");
-    return option_set(l->o, row, copy, LEVEL_FILE, &l->why);
+    return option_set(l->o, row, copy, l->profile ? LEVEL_PROFILE : LEVEL_FILE, &l->why);
 }
 
 /* What follows the name, as inih would have it: without blanks at the ends and " ; comments". */
@@ -240,6 +258,7 @@ static int load_line(void *user, const char *section, const char *name, const ch
     struct load *l = user;
     (void)section;
     if (l->cut) value = long_value(l->text);
+    if (l->profile) return strcmp(l->section, l->profile) != 0 || set_line(l, name, value);
     if (!*l->section) return set_line(l, name, value);
     return l->on_line(l->user, l->section, name, value, l->line, &l->why);
 }
@@ -257,6 +276,7 @@ static bool begin_section(struct load *l)
         return news_fail(&l->why, NEWS_ERR_CONFIG, "the section's name is too long");
     memcpy(l->section, name, len);
     l->section[len] = '\0';
+    if (l->profile) return l->found = l->found || strcmp(l->section, l->profile) == 0, true;
     if (l->on_line) return l->on_line(l->user, l->section, NULL, NULL, l->line, &l->why);
     return news_fail(&l->why, NEWS_ERR_CONFIG, "there is no section [%s]", l->section);
 }
@@ -296,7 +316,7 @@ static bool load_file(struct load *l, const char *path, bool required, struct ne
         if (!required && (errno == ENOENT || errno == ENOTDIR || errno == EACCES)) return true;
         return news_fail(err, NEWS_ERR_CONFIG, "%s: %s", path, strerror(errno));
     }
-    for (size_t i = 0; i < OPTIONS_MAX; i++) /* read again, a file makes no list longer */
+    for (size_t i = 0; i < OPTIONS_MAX && !l->profile; i++) /* a file read again adds to no list */
         if (l->o->level[i] == LEVEL_FILE) l->o->level[i] = LEVEL_DEFAULT;
     int refused = ini_parse_stream(load_read, l, load_line, l);
     bool unread = ferror(l->file) != 0, failed = l->why.code != NEWS_OK;
@@ -321,6 +341,21 @@ bool options_load_sections(struct options *o, const char *path,
                            void *user, struct news_error *err)
 {
     return load_file(&(struct load){.o = o, .on_line = on_line, .user = user}, path, true, err);
+}
+
+bool options_load_profile(struct options *o, const char *path, const char *name,
+                          struct news_error *err)
+{
+    struct load l = {.o = o, .profile = name};
+    if (!load_file(&l, path, true, err)) return false;
+    o->profile = name;
+    return l.found || news_fail(err, NEWS_ERR_CONFIG, "%s: there is no section [%s]", path, name);
+}
+
+bool options_given(const struct options *o, const char *name)
+{
+    const struct option *row = option_find(o->table, name, strlen(name));
+    return row && o->level[row - o->table] != LEVEL_DEFAULT;
 }
 
 /* ---- the command line ---- */

@@ -2,8 +2,9 @@
  * --help and the documentation.
  *
  * A program declares a struct of settings and a table that says, for each option, which field it
- * fills. Order of precedence: the table's default, the configuration file, the environment, the
- * command line; a list given at a higher level replaces the whole list below it. */
+ * fills. Order of precedence: the table's default, the configuration file, the environment, a
+ * profile (a section of the file that was asked for), the command line; a list given at a higher
+ * level replaces the whole list below it. */
 #ifndef NEWS_OPTIONS_H
 #define NEWS_OPTIONS_H
 
@@ -15,13 +16,14 @@
 #include "common/error.h"
 
 #define OPTION_LIST_MAX 64
-#define OPTIONS_MAX     64 /* rows of one table */
+#define OPTIONS_MAX     96 /* rows of one table */
 
 enum option_type {
     OPTION_FLAG,   /* bool */
     OPTION_TEXT,   /* const char * */
     OPTION_NUMBER, /* long long, within least..most */
     OPTION_TIME,   /* long long, milliseconds: "90", "90s", "500ms", "10m", "2h", "7d" */
+    OPTION_SIZE,   /* long long, bytes: "4096", "500M", "2G", of 1024 */
     OPTION_RANGE,  /* struct option_range, within least..most: "1-4" or "3" */
     OPTION_LIST,   /* struct option_list: may be repeated; commas part values where split */
     OPTION_ACTION, /* nothing is stored: options_parse() returns its name */
@@ -54,7 +56,9 @@ struct options {
     const char *program;
     void *settings;
     struct arena *memory;             /* owns what the configuration file said */
-    unsigned char level[OPTIONS_MAX]; /* who set it: 0 default, 1 file, 2 environment, 3 argv */
+    unsigned char level[OPTIONS_MAX]; /* who set it: 0 default, 1 file, 2 environment, 3 profile,
+                                         4 argv */
+    const char *profile;              /* the one that was loaded; NULL: none */
 };
 
 /* Fills in the defaults. settings must be zeroed. */
@@ -74,6 +78,12 @@ bool options_load_sections(struct options *o, const char *path,
                                            const char *value, unsigned long line,
                                            struct news_error *err),
                            void *user, struct news_error *err);
+/* The settings in section [name] of a file that must have it; also after options_parse(). name
+ * lives as long as o. */
+bool options_load_profile(struct options *o, const char *path, const char *name,
+                          struct news_error *err);
+/* Did anybody set it, or has it its default? */
+bool options_given(const struct options *o, const char *name);
 /* A time as OPTION_TIME has it. */
 bool options_read_time(const char *text, long long *ms);
 

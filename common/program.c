@@ -28,19 +28,37 @@ static bool pass_over(void *user, const char *section, const char *name, const c
 static bool load_file(const struct program *p, struct options *o, const char *path, bool required,
                       struct news_error *err)
 {
-    if (!p->sections || (!required && access(path, R_OK) != 0))
+    if (!(p->sections || p->profiles) || (!required && access(path, R_OK) != 0))
         return options_load(o, path, required, err);
     return options_load_sections(o, path, pass_over, NULL, err);
 }
 
-static bool load(const struct program *p, struct options *o, int argc, char **argv,
-                 struct news_error *err)
+struct config_file {
+    char path[4096]; /* "": there is no place for one */
+    bool required;   /* it was named */
+};
+
+static void find_file(const struct program *p, int argc, char **argv, struct config_file *f)
 {
-    char path[4096], file[64];
+    char name[64];
     const char *given = options_peek(p->options, argc, argv, "config");
-    if (given) return load_file(p, o, given, true, err);
-    (void)snprintf(file, sizeof file, "%s.conf", p->name);
-    return !options_config_path(file, path, sizeof path) || load_file(p, o, path, false, err);
+    f->required = given != NULL;
+    (void)snprintf(f->path, sizeof f->path, "%s", given ? given : "");
+    (void)snprintf(name, sizeof name, "%s.conf", p->name);
+    if (!given && !options_config_path(name, f->path, sizeof f->path)) *f->path = '\0';
+}
+
+/* The first operand may choose a profile; it is then no operand any more. */
+static bool load_profile(const struct program *p, struct options *o, const struct config_file *f,
+                         char **argv, int *operand_count, struct news_error *err)
+{
+    if (!p->profiles || *operand_count == 0 || argv[0][0] != '@') return true;
+    if (!*f->path)
+        return news_fail(err, NEWS_ERR_CONFIG, "%s: no place for a configuration file is known",
+                         argv[0]);
+    if (!options_load_profile(o, f->path, argv[0] + 1, err)) return false;
+    memmove(argv, argv + 1, (size_t)-- * operand_count * sizeof *argv);
+    return true;
 }
 
 static bool read_environment(const struct program *p, struct options *o, struct news_error *err)
@@ -76,14 +94,18 @@ int program_start(const struct program *p, struct options *o, void *settings, in
                   int *operand_count)
 {
     struct news_error err = {0};
+    struct config_file file;
     const char *action = NULL;
     take_standard_descriptors();
     log_init(p->name, false);
     if (!options_init(o, p->name, p->options, settings, &err)) return failed(&err);
     action = options_peek_action(p->options, argc, argv);
     if (action) return answer(p, action);
-    if (!load(p, o, argc, argv, &err) || !read_environment(p, o, &err) ||
-        !options_parse(o, argc, argv, operand_count, &action, &err))
+    find_file(p, argc, argv, &file);
+    if ((*file.path && !load_file(p, o, file.path, file.required, &err)) ||
+        !read_environment(p, o, &err) ||
+        !options_parse(o, argc, argv, operand_count, &action, &err) ||
+        !load_profile(p, o, &file, argv, operand_count, &err))
         return failed(&err);
     return action ? answer(p, action) : -1;
 }
@@ -91,15 +113,20 @@ int program_start(const struct program *p, struct options *o, void *settings, in
 bool program_signals(int *fd, struct news_error *err)
 {
     static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    (void)signal(SIGPIPE, SIG_IGN);
+    return program_watch(ends, sizeof ends / sizeof *ends, fd, err);
+}
+
+bool program_watch(const int *signals, size_t count, int *fd, struct news_error *err)
+{
     sigset_t set;
     sigemptyset(&set);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct sigaction was;
         /* Blocked, an ignored signal would come all the same. */
-        if (sigaction(ends[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
-            sigaddset(&set, ends[i]);
+        if (sigaction(signals[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+            sigaddset(&set, signals[i]);
     }
-    (void)signal(SIGPIPE, SIG_IGN);
     *fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (*fd < 0 || sigprocmask(SIG_BLOCK, &set, NULL) != 0)
         return news_fail(err, NEWS_ERR_IO, "signalfd: %s", strerror(errno));

@@ -11,6 +11,7 @@ struct program {
     void (*usage)(FILE *out);       /* the text above the options in --help */
     const char *const *environment; /* pairs: variable, option; NULL-terminated; or NULL */
     bool sections; /* its configuration file may have some: the program reads them itself */
+    bool profiles; /* likewise, and the first operand may be @NAME: settings of section [NAME] */
 };
 
 /* First makes sure that descriptors 0 to 2 are taken, so that no socket of ours becomes "standard
@@ -23,6 +24,8 @@ int program_start(const struct program *p, struct options *o, void *settings, in
 /* Ignores SIGPIPE, and gives a signalfd for SIGINT, SIGTERM and SIGHUP, those of them that were not
  * ignored already (nohup, a script's background job), which are blocked from then on. */
 bool program_signals(int *fd, struct news_error *err);
+/* Likewise for these signals, whose default the program would rather not have. */
+bool program_watch(const int *signals, size_t count, int *fd, struct news_error *err);
 /* The next signal that came, 0 when there is none. */
 int program_signal_next(int fd);
 

@@ -59,6 +59,12 @@ size_t text_wrap(const char *clean, size_t len, size_t columns, size_t *next);
  * between FSI and PDI (UAX #9) so that it cannot reorder its neighbours. */
 bool text_is_rtl(const char *clean, size_t len);
 
+/* Appends the words of any text as search compares them: NFKD, marks dropped, case folded; words
+ * are runs of letters and digits; where a script has no blanks between words (Han, kana, Thai, Lao,
+ * Khmer, Myanmar) each letter is one by itself. Every word is followed by one blank, nothing else is put: behind a blank that the caller put
+ * first, a phrase is found as the bytes " two words ". */
+void text_words(struct buf *out, const char *bytes, size_t len);
+
 /* True when url is http or https with a host, has no user name or control in it, and fits
  * TEXT_LINK_MAX once encoded. */
 bool text_url_ok(const char *url, size_t len);

@@ -25,12 +25,15 @@ needs_build='
     libinih-dev        library inih
     libssl-dev         library libcrypto
     libsqlite3-dev     library sqlite3
+    libpcre2-dev       library libpcre2-8
+    libncurses-dev     library ncursesw
     libcurl4-openssl-dev library libcurl'
 needs_run='
     mosquitto          command mosquitto'
 needs_test='
     mosquitto-clients  command mosquitto_sub
     libcmocka-dev      library cmocka
+    libvterm-dev       library vterm
     clang              command clang
     libclang-rt-14-dev fuzzer clang
     llvm               command llvm-symbolizer

@@ -61,10 +61,10 @@ only '<libxml/' 'publisher/*'
 only '<utf8proc' 'common/text*' common/topic.c 'publisher/*'
 only '<ini\.h' common/options.c
 only '<openssl/' common/uuid.c 'relay/*' 'publisher/*'
-only '<sqlite3' 'common/storage/*' publisher/journal.c subscriber/store.c
+only '<sqlite3' 'common/storage/*' publisher/journal.c 'subscriber/store*.c' 'subscriber/history*.c'
 only '<curl/' publisher/fetch.c
-only '<(ncurses|curses|panel)' 'subscriber/*'
-only '<pcre2' 'subscriber/*' 'common/*'
+only '<(ncurses|curses|panel|term)\.h' 'subscriber/screen*.c'
+only '<pcre2' subscriber/pattern.c
 only '<cmocka'
 
 if [ -s "$found" ]; then

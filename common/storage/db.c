@@ -34,7 +34,8 @@ struct db {
     char *path;
     char name[NAME_MAX_BYTES]; /* "journal /path": for messages */
     int lock;                  /* -1: none */
-    bool own, is_new, unclean;
+    enum db_mode mode;
+    bool is_new, unclean;
     bool complete; /* opened to the end: what was wrong before has been looked at */
     sqlite3_stmt *get_meta, *set_meta;
 };
@@ -80,7 +81,7 @@ bool db_fail(struct db *db, struct news_error *err)
     case SQLITE_LOCKED:
         return news_fail(err, NEWS_ERR_BUSY, "%s: another program keeps it locked", db->name);
     case SQLITE_CANTOPEN: /* SQLite makes FILE-shm beside it, also to read */
-        if (!db->own)
+        if (db->mode == DB_READ)
             return news_fail(err, NEWS_ERR_IO,
                              "%s: can only be read in a place that can be written: copy it to one",
                              db->name);
@@ -183,7 +184,7 @@ static bool look_at_file(const struct db *db, bool *exists, struct news_error *e
     *exists = stat(db->path, &info) == 0;
     if (*exists && !S_ISREG(info.st_mode))
         return news_fail(err, NEWS_ERR_IO, "%s: not a regular file", db->name);
-    if (!*exists && !db->own) return fail_errno(db, "cannot be read", err);
+    if (!*exists && db->mode == DB_READ) return fail_errno(db, "cannot be read", err);
     return true;
 }
 
@@ -200,27 +201,32 @@ static bool make_file(const struct db *db, struct news_error *err)
 static bool prepare_files(struct db *db, const struct db_options *o, struct news_error *err)
 {
     bool exists;
-    if (!db->own) return look_at_file(db, &exists, err);
+    if (db->mode == DB_MEMORY) return true;
+    if (db->mode == DB_READ) return look_at_file(db, &exists, err);
     /* looked at twice: whoever had the lock before us may have made it */
     return make_folders(db, err) && look_at_file(db, &exists, err) && take_lock(db, o, err) &&
            look_at_file(db, &exists, err) && (exists || make_file(db, err));
 }
 
+/* Without a slash in front, SQLite takes some names for something else (":memory:", "file:"). */
+static bool name_for_sqlite(const struct db *db, char out[PATH_MAX], struct news_error *err)
+{
+    const char *folder = *db->path == '/' || db->mode == DB_MEMORY ? "" : "./";
+    if (snprintf(out, PATH_MAX, "%s%s", folder, db->path) < PATH_MAX) return true;
+    errno = ENAMETOOLONG;
+    return fail_errno(db, "cannot be opened", err);
+}
+
 static bool connect_file(struct db *db, struct news_error *err)
 {
-    /* Without a slash in front, SQLite takes some names for something else (":memory:", "file:").
-     */
     char path[PATH_MAX];
-    if (snprintf(path, sizeof path, "%s%s", *db->path == '/' ? "" : "./", db->path) >=
-        (int)sizeof path) {
-        errno = ENAMETOOLONG;
-        return fail_errno(db, "cannot be opened", err);
-    }
-    if (access(db->path, db->own ? R_OK | W_OK : R_OK) != 0)
+    bool reads = db->mode == DB_READ;
+    if (!name_for_sqlite(db, path, err)) return false;
+    if (db->mode != DB_MEMORY && access(db->path, reads ? R_OK : R_OK | W_OK) != 0)
         return fail_errno(db, "cannot be opened", err);
     /* Before SQLite's first use, later it is refused: nobody asks for its memory statistics. */
     (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-    int flags = SQLITE_OPEN_NOMUTEX | (db->own ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    int flags = SQLITE_OPEN_NOMUTEX | (reads ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE);
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) == SQLITE_OK) return true;
     if (db->handle) return db_fail(db, err);
     return news_fail(err, NEWS_ERR_MEMORY, "%s: out of memory", db->name);
@@ -270,8 +276,9 @@ static bool identify(struct db *db, int64_t *version, struct news_error *err)
                          db->kind->what);
     if (*version > newest)
         return news_fail(err, NEWS_ERR_IO, "%s: made by a newer version of newswire", db->name);
-    if (!db->own && empty) return news_fail(err, NEWS_ERR_IO, "%s: it is empty", db->name);
-    if (!db->own && *version < newest)
+    if (db->mode == DB_READ && empty)
+        return news_fail(err, NEWS_ERR_IO, "%s: it is empty", db->name);
+    if (db->mode == DB_READ && *version < newest)
         return news_fail(err, NEWS_ERR_IO,
                          "%s: of an older version; its owner brings it up to date when it starts",
                          db->name);
@@ -297,6 +304,7 @@ static bool verify(struct db *db, struct news_error *err)
 static bool choose_journal(struct db *db, struct news_error *err)
 {
     if (db->is_new && !db_exec(db, "PRAGMA auto_vacuum=INCREMENTAL", err)) return false;
+    if (db->mode == DB_MEMORY) return true;
     sqlite3_stmt *s = db_prepare(db, "PRAGMA journal_mode=WAL", err);
     bool row = false, ok = s && db_row(db, s, &row, err);
     if (ok && (!row || strcmp((const char *)sqlite3_column_text(s, 0), "wal") != 0))
@@ -323,7 +331,7 @@ static bool open_steps(struct db *db, const struct db_options *o, struct news_er
         !identify(db, &version, err))
         return false;
     if ((o->check || db->unclean) && !verify(db, err)) return false;
-    if (!db->own) return true;
+    if (db->mode == DB_READ) return true;
     if (!choose_journal(db, err)) return false;
     for (; version < newest; version++)
         if (!migrate_step(db, version, err)) return false;
@@ -334,6 +342,7 @@ static bool open_steps(struct db *db, const struct db_options *o, struct news_er
 struct db *db_open(const char *path, const struct db_kind *kind, const struct db_options *o,
                    struct news_error *err)
 {
+    if (o->mode == DB_MEMORY) path = ":memory:";
     struct db *db = path && *path ? calloc(1, sizeof *db) : NULL;
     if (db) db->path = strdup(path);
     if (!db || !db->path) {
@@ -343,7 +352,7 @@ struct db *db_open(const char *path, const struct db_kind *kind, const struct db
         return NULL;
     }
     db->kind = kind;
-    db->own = o->mode == DB_OWN;
+    db->mode = o->mode;
     db->lock = -1;
     name_file(db, kind->what);
     db->complete = open_steps(db, o, err);
@@ -369,7 +378,7 @@ void db_close(struct db *db)
     if (db->handle) {
         db_rollback(db);
         /* Beside a reader, closing alone would leave everything to the next owner. */
-        if (db->own && db->complete) (void)write_back(db, SQLITE_CHECKPOINT_PASSIVE);
+        if (db->mode == DB_OWN && db->complete) (void)write_back(db, SQLITE_CHECKPOINT_PASSIVE);
         int closed = sqlite3_close(db->handle);
         assert(closed == SQLITE_OK); /* a statement was not finalized */
         (void)closed;
@@ -535,7 +544,7 @@ bool db_set_meta_text(struct db *db, const char *name, const char *value, struct
 
 static bool ballast_path(const struct db *db, char out[PATH_MAX])
 {
-    return snprintf(out, PATH_MAX, "%s.ballast", db->path) < PATH_MAX;
+    return db->mode != DB_MEMORY && snprintf(out, PATH_MAX, "%s.ballast", db->path) < PATH_MAX;
 }
 
 bool db_drop_ballast(struct db *db)

@@ -30,6 +30,7 @@ struct db_kind {
 enum db_mode {
     DB_OWN,  /* created if missing (with its folder, mode 0700; the file 0600), locked, migrated */
     DB_READ, /* must exist and have the present version; no lock, also beside an owner */
+    DB_MEMORY, /* nobody else's, gone with the close; the path is not looked at, and may be NULL */
 };
 
 struct db_options {
@@ -46,7 +47,7 @@ struct db *db_open(const char *path, const struct db_kind *kind, const struct db
 void db_close(struct db *db); /* rolls back what is open; checkpoints; NULL is fine */
 
 sqlite3 *db_handle(const struct db *db);
-const char *db_path(const struct db *db);
+const char *db_path(const struct db *db); /* of DB_MEMORY: ":memory:" */
 bool db_is_new(const struct db *db);      /* created by this open */
 bool db_was_unclean(const struct db *db); /* the owner before was killed */
 

@@ -798,6 +798,33 @@ static void small_facts_are_kept(void **state)
     db_close(db);
 }
 
+static void a_private_database_leaves_no_file_and_knows_no_other(void **state)
+{
+    struct scene *s = *state;
+    struct news_error err = {0};
+    struct db *one = try_open(s->path, &kind, DB_MEMORY, &err);
+    struct db *two = try_open(NULL, &kind, DB_MEMORY, &err);
+    if (!one || !two) fail_msg("%s", err.message);
+    assert_true(db_is_new(one));
+    assert_false(db_was_unclean(one));
+    assert_string_equal(db_path(one), ":memory:");
+    insert_committed(one, 1000, 1000);
+    must(db_begin(one, &err) && insert(one, 5, 5, &err), &err);
+    db_rollback(one);
+    assert_int_equal(number(one, "SELECT count(*) FROM row"), 1000);
+    assert_int_equal(number(two, "SELECT count(*) FROM row"), 0);
+    int64_t pages = number(one, "PRAGMA page_count");
+    must(db_exec(one, "DELETE FROM row WHERE id>10", &err) && db_shrink(one, &err), &err);
+    assert_true(number(one, "PRAGMA page_count") < pages / 10); /* memory is given back */
+    db_make_ballast(one);
+    assert_false(db_drop_ballast(one));
+    db_close(one);
+    db_close(two);
+    assert_int_equal(size_of(s->path, ""), -1);
+    assert_int_equal(size_of(s->path, ".lock"), -1);
+    assert_int_equal(size_of(":memory:", ".ballast"), -1);
+}
+
 static void the_state_folder_follows_the_environment(void **state)
 {
     (void)state;
@@ -852,6 +879,7 @@ int main(void)
         TEST(what_was_not_committed_is_undone),
         TEST(a_failed_statement_says_why_and_can_be_used_again),
         TEST(small_facts_are_kept),
+        TEST(a_private_database_leaves_no_file_and_knows_no_other),
         TEST(the_state_folder_follows_the_environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -737,6 +737,116 @@ static void headlines_in_many_scripts_are_cut_and_wrapped_to_width(void **state)
     assert_true(count > 20);
 }
 
+/* -------------------------------------------------------------------------------------- Words */
+
+static struct buf words_of(const char *bytes, size_t len)
+{
+    struct buf out = {0};
+    text_words(&out, bytes, len);
+    buf_puts(&out, ""); /* as above */
+    assert_true(buf_ok(&out));
+    return out;
+}
+
+static void words_are_compared_without_case_marks_and_punctuation(void **state)
+{
+    (void)state;
+    static const struct pair table[] = {
+        {"", ""},
+        {" -- ", ""},
+        {"Storm", "storm "},
+        {"  Storm \xe2\x80\x93 all PORTS!", "storm all ports "},
+        {"write-through o'clock 3.5", "write through o clock 3 5 "},
+        {"Imp\xc3\xb4t imp\xc3\xb4t impo"
+         "\xcc\x82"
+         "t",
+         "impot impot impot "},
+        {"STRASSE Stra\xc3\x9f"
+         "e",
+         "strasse strasse "},
+        {"\xce\xa3\xce\x95\xce\x99\xcf\x82", "\xcf\x83\xce\xb5\xce\xb9\xcf\x83 "}, /* final sigma */
+        {"\xc4\xb0stanbul", "istanbul "},
+        {"\xef\xac\x81n\xc2\xb2 \xef\xbc\xa1\xef\xbc\xa2", "fin2 ab "}, /* ligature, full width */
+        {"\xd0\x9c\xd0\x98\xd0\xa0", "\xd0\xbc\xd0\xb8\xd1\x80 "},
+        {"\xd9\x85\xd9\x8f\xd8\xad", "\xd9\x85\xd8\xad "}, /* a vowel mark */
+        {"co\xc2\xadop " ZWSP "x" ZWJ "y", "coop xy "},    /* nobody sees them */
+        {"a" NBSP "b" ELLIPSIS "c" ROCKET "d", "a b c d "},
+        {"\xe2\x82\xac"
+         "5",
+         "5 "},
+        {"\xd9\xa3\xd9\xa4", "\xd9\xa3\xd9\xa4 "}, /* digits of another script */
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct buf out = words_of(table[i].in, strlen(table[i].in));
+        assert_buf(&out, table[i].out);
+    }
+}
+
+static void each_letter_is_a_word_where_no_blanks_part_them(void **state)
+{
+    (void)state;
+    static const struct pair table[] = {
+        {"\xe4\xbd\x93\xe8\x82\xb2", "\xe4\xbd\x93 \xe8\x82\xb2 "}, /* Han */
+        {"a\xe4\xbd\x93"
+         "b",
+         "a \xe4\xbd\x93 b "},
+        {"\xe3\x82\xab\xe3\x83\xbc", "\xe3\x82\xab \xe3\x83\xbc "},                 /* kana */
+        {"\xef\xbd\xb6\xef\xbe\x9e", "\xe3\x82\xab "},                              /* half width */
+        {"\xe0\xb8\x81\xe0\xb8\xb4\xe0\xb8\x99", "\xe0\xb8\x81 \xe0\xb8\x99 "},     /* Thai */
+        {"\xe0\xb9\x91\xe0\xb9\x92", "\xe0\xb9\x91\xe0\xb9\x92 "},                  /* its digits */
+        {"\xf0\xa0\x80\x80\xf0\xa0\x80\x81", "\xf0\xa0\x80\x80 \xf0\xa0\x80\x81 "}, /* rare Han */
+        {"\xea\xb0\x80\xea\xb0\x80",
+         "\xe1\x84\x80\xe1\x85\xa1\xe1\x84\x80\xe1\x85\xa1 "}, /* but not of Hangul */
+    };
+    for (size_t i = 0; i < COUNT(table); i++) {
+        struct buf out = words_of(table[i].in, strlen(table[i].in));
+        assert_buf(&out, table[i].out);
+    }
+}
+
+static void bad_bytes_part_words(void **state)
+{
+    (void)state;
+    struct buf out = words_of(BYTES("a\xff"
+                                    "b\xc3"
+                                    "c\0d"));
+    assert_buf(&out, "a b c d ");
+}
+
+static void words_are_appended(void **state)
+{
+    (void)state;
+    struct buf out = {0};
+    buf_puts(&out, "x ");
+    text_words(&out, BYTES("y-"));
+    text_words(&out, BYTES("\xc3\xa9"));
+    text_words(&out, NULL, 0);
+    assert_buf(&out, "x y e ");
+}
+
+/* Of every character, before, behind and between others: only letters and digits with a blank
+ * behind, and the words of words are the same ones. */
+static void words_of_any_character_stay_as_they_are(void **state)
+{
+    (void)state;
+    struct buf once = {0}, again = {0};
+    for (uint32_t cp = 0; cp <= 0x10FFFF; cp++) {
+        char text[16] = "a";
+        size_t len = 1 + text_encode(cp, text + 1);
+        text[len++] = 'B';
+        buf_clear(&once);
+        buf_clear(&again);
+        text_words(&once, text, len);
+        text_words(&again, once.data, once.len);
+        if (once.len != again.len || memcmp(once.data, again.data, once.len) != 0 ||
+            once.data[0] != 'a' || strcmp(once.data + once.len - 2, "b ") != 0 ||
+            strstr(once.data, "  ") || once.data[once.len] != '\0')
+            fail_msg("U+%04X: \"%s\"", cp, once.data);
+    }
+    buf_deinit(&once);
+    buf_deinit(&again);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -766,6 +876,11 @@ int main(void)
         cmocka_unit_test(a_url_keeps_only_graphic_ascii),
         cmocka_unit_test(a_link_is_opened_and_closed_or_left_away),
         cmocka_unit_test(headlines_in_many_scripts_are_cut_and_wrapped_to_width),
+        cmocka_unit_test(words_are_compared_without_case_marks_and_punctuation),
+        cmocka_unit_test(each_letter_is_a_word_where_no_blanks_part_them),
+        cmocka_unit_test(bad_bytes_part_words),
+        cmocka_unit_test(words_are_appended),
+        cmocka_unit_test(words_of_any_character_stay_as_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
