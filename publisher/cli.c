@@ -42,7 +42,8 @@ static void usage(FILE *out)
           "A FILE (none, or -: standard input) is told by its content: ninjs items, one a line\n"
           "or one JSON document; RSS 0.9x, 1.0 or 2.0; Atom 0.3 or 1.0; JSON Feed 1.0 or 1.1.\n"
           "ninjs 1.x and 2.x and the short form {\"title\":...,\"body\":...,\"link\":...} are\n"
-          "upgraded. With --title, send and convert make one item of the options instead.\n"
+          "upgraded; what newssub -o ndjson prints is understood, too. With --title, send and\n"
+          "convert make one item of the options instead.\n"
           "\n"
           "An item is accepted when it is on disk, in the publisher's journal; it is numbered there\n"
           "and sent from there, again after any interruption, until the broker has acknowledged it.\n"
@@ -63,6 +64,11 @@ static const struct option options[] = {
      .help = "how long to wait for the last acknowledgements, and for a lost broker"},
     {.name = "rate", .type = OPTION_NUMBER, .argument = "N", .fallback = "0", .most = 10000000,
      .commands = SEND, AT(rate), .help = "at most N items a second; 0: as fast as it goes"},
+    {.name = "replay", .type = OPTION_TEXT, .argument = "FILE", .commands = SEND, AT(replay),
+     .help = "send what newssub --record (or -o ndjson) wrote again, with the pauses between the "
+             "items, to the service of then where --service is not given"},
+    {.name = "speed", .type = OPTION_TEXT, .argument = "X", .commands = SEND, AT(speed),
+     .help = "of --replay: X times as fast as it came; 0: as fast as it goes (default 1)"},
     {.name = "dry-run", .letter = 'n', .type = OPTION_FLAG, .commands = SEND, AT(dry_run),
      .help = "print topic and item of what would be sent, as if it was new; no journal, no network"},
 

@@ -15,6 +15,7 @@ struct settings {
     const char *subject, *language;
     long long urgency;
     bool no_journal, dry_run;
+    const char *replay, *speed;
     long long rate, drain_timeout_ms;
     const char *journal, *contact;
     long long keep_ms, keep_items, lock_wait_ms, linger_ms;

@@ -42,6 +42,8 @@ struct input {
     size_t remark, remark_count; /* said, and in all */
     bool oldest_first;           /* give a feed's items in the order of their dates */
     struct json_cursor elements;
+    struct recorded recorded; /* how the item given out came */
+    bool is_recorded;
 };
 
 struct input *input_adopt(int fd, const char *name, int64_t now_ms, bool oldest_first,
@@ -92,6 +94,11 @@ bool input_is_feed(const struct input *in)
 unsigned long input_item_line(const struct input *in)
 {
     return in->item_line;
+}
+
+const struct recorded *input_recorded(const struct input *in)
+{
+    return in->is_recorded ? &in->recorded : NULL;
 }
 
 static bool fail_reading(const struct input *in, struct news_error *err)
@@ -160,7 +167,16 @@ static enum input_result read_item(struct input *in, const char *bytes, size_t l
 {
     unsigned long within;
     struct news_error why = {0};
+    struct ninjs_fault fault;
     in->item_line = line;
+    in->is_recorded = recorded_is(bytes, len);
+    if (in->is_recorded) {
+        if (!recorded_read(bytes, len, &in->recorded, &fault))
+            return refuse_item(in, line + fault.line - 1, &fault, err);
+        for (; bytes < in->recorded.item.at; bytes++)
+            line += *bytes == '\n';
+        len = in->recorded.item.len;
+    }
     if (input_read_item(bytes, len, in->now_ms, &in->text, item, &within, &why)) return INPUT_ITEM;
     return refuse(in, line + (within ? within - 1 : 0), why.message, err);
 }

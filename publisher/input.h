@@ -3,6 +3,7 @@
  * What the bytes are is told by their content: XML is a feed; JSON whose first line is an item
  * is NDJSON and is read as it comes, a line at a time; any other JSON is one document, an item, an
  * array of items or a JSON Feed. What is no document but has lines that are items is NDJSON, too.
+ * Where an item may stand, it may also stand as newssub -o ndjson prints it (recorded.h).
  * Every item comes out as valid ninjs 3.1 on one line.
  * Bounds: INPUT_LINE_MAX bytes a line, FEED_BYTES_MAX a document. */
 #ifndef PUBLISHER_INPUT_H
@@ -15,6 +16,7 @@
 #include "common/buf.h"
 #include "common/error.h"
 #include "common/ninjs.h"
+#include "publisher/recorded.h"
 
 #define INPUT_LINE_MAX NINJS_BYTES_MAX
 
@@ -47,6 +49,8 @@ int input_fd(const struct input *in);
 bool input_is_feed(const struct input *in);
 /* Where the last item begins; 0: not known, as in a feed. */
 unsigned long input_item_line(const struct input *in);
+/* How the last item came, valid as long as it; NULL: it does not say. */
+const struct recorded *input_recorded(const struct input *in);
 
 /* One item by itself, a JSON object: ninjs of any version or the short form. *item points into
  * bytes or text, which is the caller's. False: err says what, and *line on which of its lines (0:

@@ -125,13 +125,19 @@ static enum input_result made_item(struct items *it, struct ninjs *item, struct 
     return INPUT_FAULT;
 }
 
+static const char *next_file(struct items *it)
+{
+    const char *file = it->files[it->next++];
+    return it->settings->replay ? it->settings->replay : file;
+}
+
 enum input_result items_next(struct items *it, struct ninjs *item, struct news_error *err)
 {
     if (it->settings->title || it->settings->update) return made_item(it, item, err);
     for (;;) {
         if (!it->in) {
             if (it->next == it->file_count) return INPUT_END;
-            it->in = input_open(it->files[it->next++], it->now_ms, it->oldest_first, err);
+            it->in = input_open(next_file(it), it->now_ms, it->oldest_first, err);
             if (!it->in) return INPUT_FAULT;
         }
         enum input_result r = input_next(it->in, item, err);
@@ -157,6 +163,11 @@ int items_fd(const struct items *it)
 bool items_from_feed(const struct items *it)
 {
     return it->in && input_is_feed(it->in);
+}
+
+const struct recorded *items_recorded(const struct items *it)
+{
+    return it->in ? input_recorded(it->in) : NULL;
 }
 
 /* ---- completed and placed ---- */

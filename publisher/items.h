@@ -1,5 +1,6 @@
-/* publisher/items.h - the items a command works on: those of its files, or the one that --title
- * and its companions describe (with --update, only what they change); and what becomes of each. */
+/* publisher/items.h - the items a command works on: those of its files or of a recording, or the
+ * one that --title and its companions describe (with --update, only what they change); and what
+ * becomes of each. */
 #ifndef PUBLISHER_ITEMS_H
 #define PUBLISHER_ITEMS_H
 
@@ -12,8 +13,8 @@
 
 struct items;
 
-/* No files: standard input. The settings and files outlive the answer. oldest_first: as in
- * input.h. */
+/* No files: --replay's, else standard input. The settings and files outlive the answer.
+ * oldest_first: as in input.h. */
 struct items *items_open(const struct settings *s, char *const *files, int file_count,
                          bool oldest_first, struct news_error *err);
 void items_close(struct items *it); /* NULL is fine */
@@ -25,6 +26,8 @@ bool items_fill(struct items *it, struct news_error *err);
 int items_fd(const struct items *it);
 /* Was the last item one of a feed? */
 bool items_from_feed(const struct items *it);
+/* As input_recorded(). */
+const struct recorded *items_recorded(const struct items *it);
 
 /* ---- completed and placed ---- */
 

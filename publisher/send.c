@@ -12,6 +12,7 @@
 #include "publisher/items.h"
 #include "publisher/numbering.h"
 #include "publisher/outlet.h"
+#include "publisher/replay.h"
 
 enum {
     REFUSALS_TOLD = 10, /* one by one; the rest are counted */
@@ -39,6 +40,11 @@ struct send {
     int interrupted; /* the signal, 0 none */
     uint64_t taken;  /* items since rate_start_ms */
     int64_t rate_start_ms;
+    struct replay replay;      /* --replay */
+    struct submission next;    /* read, and not due before due_ms */
+    struct recorded_place was; /* its place in a recording; next points into it */
+    bool has_next;
+    int64_t due_ms;
     int64_t started_ms, told_ms;
     bool shows_progress; /* standard error is a terminal */
     bool told;
@@ -124,21 +130,33 @@ static void put(struct send *s, const struct submission *submission)
 }
 
 /* --rate: when the next item may be taken. */
-static int64_t item_due_ms(const struct send *s)
+static int64_t rate_due_ms(const struct send *s)
 {
     if (s->settings->rate == 0) return 0;
     return s->rate_start_ms + (int64_t)(s->taken * 1000 / (uint64_t)s->settings->rate);
 }
 
+/* What nobody is going to see live is kept without pauses. */
+static bool is_paced(const struct send *s)
+{
+    return s->has_next && s->settings->replay && !s->given_up;
+}
+
+static int64_t item_due_ms(const struct send *s)
+{
+    int64_t rate_ms = rate_due_ms(s);
+    return is_paced(s) && s->due_ms > rate_ms ? s->due_ms : rate_ms;
+}
+
 static void count_taken(struct send *s, int64_t now)
 {
     s->taken++;
-    if (now - item_due_ms(s) < 1000) return;
+    if (now - rate_due_ms(s) < 1000) return;
     s->rate_start_ms = now; /* a pause is not caught up in a burst */
     s->taken = 1;
 }
 
-/* But for --rate. */
+/* But for --rate and --replay. */
 static bool could_take(const struct send *s)
 {
     return !s->wants_input && !s->input_over && (s->alone || s->outlet->ops->room(s->outlet));
@@ -149,20 +167,59 @@ static bool may_take(const struct send *s, int64_t now)
     return could_take(s) && now >= item_due_ms(s);
 }
 
+/* An item of a recording goes where it was, but for what the options say. */
+static void place_as_recorded(struct send *s)
+{
+    const struct settings *o = s->settings;
+    const struct recorded *r = items_recorded(s->items);
+    if (!r) return;
+    recorded_place(r, &s->was);
+    if (!o->service && *s->was.service) s->next.place.service = s->was.service;
+    if (!o->language && *s->was.language)
+        s->next.place.language = s->next.defaults.language = s->was.language;
+    if (!o->subject && *s->was.subject)
+        s->next.place.subject = s->next.defaults.subject = s->was.subject;
+}
+
+static enum input_result read_next(struct send *s, struct news_error *err)
+{
+    s->next = submission_of(s);
+    enum input_result r = items_next(s->items, &s->next.item, err);
+    if (r != INPUT_ITEM) return r;
+    s->next.feed = items_from_feed(s->items);
+    place_as_recorded(s);
+    return r;
+}
+
+static void put_next(struct send *s, int64_t now)
+{
+    s->has_next = false;
+    put(s, &s->next);
+    if (s->settings->rate > 0) count_taken(s, now);
+}
+
+/* Reads an item, and puts it if it is due; else that is done in a later turn. */
 static void take_one(struct send *s, int64_t now)
 {
-    struct submission submission = submission_of(s);
     struct news_error err = {0};
-    if (submission.kind == SUBMIT_KILL) {
-        put(s, &submission);
+    if (s->has_next) {
+        put_next(s, now);
+        return;
+    }
+    if (s->settings->kill) {
+        s->next = submission_of(s);
+        put(s, &s->next);
         s->input_over = true;
         return;
     }
-    switch (items_next(s->items, &submission.item, &err)) {
+    switch (read_next(s, &err)) {
     case INPUT_ITEM:
-        submission.feed = items_from_feed(s->items);
-        put(s, &submission);
-        if (s->settings->rate > 0) count_taken(s, now);
+        s->has_next = true;
+        if (s->settings->replay) {
+            const struct recorded *r = items_recorded(s->items);
+            s->due_ms = replay_next(&s->replay, r ? r->received_ms : DATE_UNKNOWN, now);
+        }
+        if (now >= item_due_ms(s)) put_next(s, now);
         break;
     case INPUT_FAULT: refuse_input(s, &err); break;
     case INPUT_NOTE: log_error("%s", err.message); break;
@@ -253,6 +310,9 @@ static void show_progress(struct send *s, int64_t now)
     s->told_ms = now;
     dprintf(STDERR_FILENO, "\r\033[Knewspub: %zu published, %zu on their way", s->published,
             waiting(s));
+    if (is_paced(s) && s->due_ms > now)
+        dprintf(STDERR_FILENO, ", the next one in %lld s",
+                (long long)(s->due_ms - now + 999) / 1000);
 }
 
 /* Nothing moved for --drain-timeout although something should have. */
@@ -275,7 +335,8 @@ static int poll_timeout(const struct send *s, const struct transport_wait *w, in
 {
     /* For an answer: a deadline may pass meanwhile. */
     int64_t until = w->deadline_mono_ms;
-    int64_t most = now + (waiting(s) > 0 ? PROGRESS_EVERY_MS : 60000);
+    bool counts = waiting(s) > 0 || (is_paced(s) && s->shows_progress);
+    int64_t most = now + (counts ? PROGRESS_EVERY_MS : 60000);
     if (until > most) until = most;
     if (could_take(s) && item_due_ms(s) < until) until = item_due_ms(s);
     return until <= now ? 0 : (int)(until - now);
@@ -342,6 +403,8 @@ static void summary(struct send *s)
         log_error("%s: %zu", ops->kept, left);
         fail_with(s, ops->kept_status);
     }
+    if (s->settings->replay && s->known > 0)
+        log_error("%zu were published before: --no-journal sends them again", s->known);
     if (s->held > 0) {
         log_error("kept in the journal until their embargo ends: %zu", s->held);
         fail_with(s, EX_TEMPFAIL);
@@ -410,24 +473,22 @@ static int send_over_outlet(struct send *s)
 
 /* ---- --dry-run ---- */
 
-static bool print_one(struct send *s, struct numbering *numbering, const struct ninjs *item,
-                      struct buf *line)
+static bool print_next(const struct send *s, struct numbering *numbering, struct buf *line)
 {
     char topic[TOPIC_MAX], number[WIRE_NUMBER_SIZE];
-    topic_of_item(&s->placing.place, item, topic);
+    topic_of_item(&s->next.place, &s->next.item, topic);
     if (!numbering_next(numbering, topic, number)) return false;
     buf_clear(line);
     buf_putc(line, '{');
     json_put_member(line, "topic", topic);
     json_put_name(line, "item");
-    item_write(item, &s->placing.defaults, number, line);
+    item_write(&s->next.item, &s->next.defaults, number, line);
     buf_puts(line, "}\n");
     return buf_ok(line) && fwrite(line->data, 1, line->len, stdout) == line->len;
 }
 
 static int dry_run(struct send *s)
 {
-    struct ninjs item;
     struct news_error err = {0};
     struct buf line = {0};
     enum input_result r;
@@ -436,9 +497,9 @@ static int dry_run(struct send *s)
         log_error("%s", err.message);
         return EX_OSERR;
     }
-    while ((r = items_next(s->items, &item, &err)) != INPUT_END) {
+    while ((r = read_next(s, &err)) != INPUT_END) {
         if (r == INPUT_MORE && items_fill(s->items, &err)) continue;
-        if (r == INPUT_ITEM && !print_one(s, numbering, &item, &line)) break;
+        if (r == INPUT_ITEM && !print_next(s, numbering, &line)) break;
         if (r == INPUT_NOTE) log_error("%s", err.message);
         if (r == INPUT_FAULT || r == INPUT_MORE) refuse_input(s, &err);
     }
@@ -465,6 +526,9 @@ static bool check_settings(const struct settings *s, int file_count, struct news
         {(s->update || s->kill) && s->dry_run,
          "--update and --kill cannot be tried with --dry-run"},
         {s->note && !s->update && !s->kill, "--note goes with --update or --kill"},
+        {s->replay && (file_count || s->title || s->update || s->kill),
+         "--replay names what is sent; files, --title, --update and --kill do not go with it"},
+        {s->speed && !s->replay, "--speed goes with --replay"},
     };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (rules[i].wrong) return news_fail(err, NEWS_ERR_USAGE, "%s", rules[i].sentence);
@@ -476,14 +540,18 @@ int send_run(const struct settings *settings, char *const *files, int file_count
     struct send s = {.settings = settings};
     struct settings with_password = *settings;
     struct news_error err = {0};
+    double speed = 1;
     int status;
-    if (!check_settings(settings, file_count, &err) || !placing_init(&s.placing, settings, &err) ||
+    if (!check_settings(settings, file_count, &err) ||
+        (settings->speed && !replay_speed(settings->speed, &speed, &err)) ||
+        !placing_init(&s.placing, settings, &err) ||
         !dial_read_password(&with_password.dial, &err) ||
         !(s.items = items_open(settings, files, file_count, true, &err))) {
         log_error("%s", err.message);
         status = news_exit_status(err.code);
     } else {
         s.settings = &with_password;
+        replay_init(&s.replay, speed);
         s.lock_wait_ms = settings->lock_wait_ms;
         if (s.lock_wait_ms > LOCK_TURN_MS) with_password.lock_wait_ms = LOCK_TURN_MS;
         s.placing.defaults.source = settings->publisher ? settings->publisher : s.placing.publisher;

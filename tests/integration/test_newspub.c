@@ -851,6 +851,153 @@ static void qos_0_is_written_out_before_the_end(void **state)
     assert_int_equal(t.duplicates, 0);
 }
 
+/* ---- replay --------------------------------------------------------------------------------- */
+
+static void succeeds(struct outcome o)
+{
+    assert_exit(o, 0);
+}
+
+/* The next lines of a subscriber as a file. */
+static const char *recording_of(struct scene *s, struct process *ndjson, unsigned lines)
+{
+    struct buf text = {0};
+    while (lines-- > 0)
+        buf_printf(&text, "%s\n", read_line(ndjson));
+    assert_true(buf_ok(&text));
+    const char *path = scene_file(s, "recording.ndjson", text.data);
+    buf_deinit(&text);
+    return path;
+}
+
+/* A line for each of these times of a day. */
+static const char *recording_at(struct scene *s, const char *const *times)
+{
+    struct buf text = {0};
+    for (unsigned i = 0; times[i]; i++)
+        buf_printf(&text,
+                   "{\"topic\":\"news/p/wire/en/5/general\",\"received\":\"2026-11-23T%sZ\","
+                   "\"retained\":false,\"item\":{\"uri\":\"u:%u\",\"headlines\":"
+                   "[{\"role\":\"main\",\"value\":\"%u\"}]}}\n",
+                   times[i], i, i);
+    assert_true(buf_ok(&text));
+    const char *path = scene_file(s, "recording.ndjson", text.data);
+    buf_deinit(&text);
+    return path;
+}
+
+static void expect_replayed(struct process *ndjson, const char *topic, const char *uri,
+                            const char *number)
+{
+    json_t *line = parse_line(read_line(ndjson));
+    assert_string_equal(string_at(line, "topic"), topic);
+    assert_string_equal(string_at(line, "item.uri"), uri);
+    assert_string_equal(string_at(line, "item.version"), "4");
+    assert_int_equal(strncmp(string_at(line, "item.altIds.0.value"), number, strlen(number)), 0);
+    assert_int_equal(json_array_size(json_object_get(json_object_get(line, "item"), "altIds")), 1);
+    json_decref(line);
+}
+
+static void a_recording_is_sent_again_under_our_name_to_the_services_of_then(void **state)
+{
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s);
+    struct process *sub = subscriber(s);
+    const char *items = "{\"uri\":\"u:1\",\"version\":\"4\",\"urgency\":2,\"language\":\"fr\"}\n"
+                        "{\"uri\":\"u:2\",\"version\":\"4\"}\n";
+    succeeds(scene_run(s, items,
+                       ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", "--service",
+                            "wire", "--subject", "sport/football")));
+    const char *file = recording_of(s, sub, 2);
+    static const char *const topics[] = {"news/again/wire/fr/2/sport/football",
+                                         "news/again/wire/und/5/sport/football"};
+
+    const char *const *replay = ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "again",
+                                     "--replay", file, "--speed", "0");
+    succeeds(scene_run(s, NULL, replay));
+    expect_replayed(sub, topics[0], "u:1", "again:");
+    expect_replayed(sub, topics[1], "u:2", "again:");
+
+    struct outcome o = scene_run(s, NULL, replay);
+    assert_exit(o, 0);
+    assert_string_equal(o.err, "newspub: 2 were published before: --no-journal sends them again\n");
+
+    succeeds(scene_run(s, NULL,
+                       ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "again", "--replay",
+                            file, "--speed", "0", "--no-journal", "--service", "other")));
+    expect_replayed(sub, "news/again/other/fr/2/sport/football", "u:1", "again:");
+    expect_replayed(sub, "news/again/other/und/5/sport/football", "u:2", "again:");
+}
+
+static void what_newssub_prints_is_taken_without_replay_too(void **state)
+{
+    struct scene *s = *state;
+    const char *file = recording_at(s, (const char *const[]){"14:00:00", "15:00:00", NULL});
+    struct outcome o = scene_run(
+        s, NULL, ARGV(NEWSPUB_PATH, "send", "--publisher", "me", "--dry-run", file));
+    assert_exit(o, 0);
+    assert_int_equal(count_lines(o.out), 2);
+    assert_int_equal(count_of(o.out, "{\"topic\":\"news/me/wire/en/5/general\""), 2);
+    o = scene_run(s, NULL, ARGV(NEWSPUB_PATH, "convert", file));
+    assert_exit(o, 0);
+    assert_int_equal(count_of(o.out, "{\"uri\":\"u:"), 2);
+    succeeds(scene_run(s, NULL, ARGV(NEWSPUB_PATH, "check", file)));
+}
+
+static void a_replay_keeps_the_pauses_divided_by_its_speed(void **state)
+{
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s);
+    struct process *sub = subscriber(s);
+    const char *file = recording_at(
+        s, (const char *const[]){"14:00:00", "14:01:00", "14:01:00.5", "14:02:00", NULL});
+    int64_t start_ms = date_mono_ms();
+    succeeds(scene_run(s, NULL,
+                       ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", "--replay", file,
+                            "--speed", "240x")));
+    int64_t took_ms = date_mono_ms() - start_ms;
+    if (took_ms < 500) fail_msg("two minutes at 240x took %lld ms", (long long)took_ms);
+    for (int i = 0; i < 4; i++)
+        (void)read_line(sub);
+}
+
+static void a_signal_ends_a_replay_within_a_pause_and_tells_what_was_sent(void **state)
+{
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s);
+    struct process *sub = subscriber(s);
+    const char *file = recording_at(s, (const char *const[]){"14:00:00", "23:00:00", NULL});
+    struct process *pub = scene_start(
+        s, ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", "--replay", file));
+    expect_headline(sub, "0");
+    process_signal(pub, SIGINT);
+    struct outcome o = scene_wait(pub);
+    assert_exit(o, ON_SIGINT);
+    assert_says(o.err, "stopped; published: 1");
+}
+
+static void a_bad_line_of_a_recording_is_named_and_the_others_are_sent(void **state)
+{
+    struct scene *s = *state;
+    const char *url = scene_start_broker(s);
+    struct process *sub = subscriber(s);
+    const char *file = scene_file(s, "bad.ndjson",
+                                  "{\"topic\":\"t\",\"item\":{\"title\":\"1\"}}\n"
+                                  "{\"topic\":\"t\",\"received\":\"then\",\"item\":{}}\n"
+                                  "{\"topic\":\"t\",\"item\":{\"colour\":1}}\n"
+                                  "{\"title\":\"4\"}\n"
+                                  "{\"topic\":\"t\",\"rec");
+    struct outcome o = scene_run(
+        s, NULL, ARGV(NEWSPUB_PATH, "-b", url, "send", "--publisher", "me", "--replay", file));
+    assert_exit(o, REFUSED);
+    assert_says(o.err, "bad.ndjson:2: received: is not a date");
+    assert_says(o.err, "bad.ndjson:3: ");
+    assert_says(o.err, "bad.ndjson:5: ");
+    assert_int_equal(count_lines(o.err), 3);
+    expect_headline(sub, "1");
+    expect_headline(sub, "4");
+}
+
 /* ---- brokers that go away ------------------------------------------------------------------ */
 
 /* What the broker had taken from the socket and not acknowledged when it was killed is sent again
@@ -1064,6 +1211,11 @@ static void a_wrong_command_line_is_64_and_says_what_is_wrong(void **state)
         {ARGV(NEWSPUB_PATH, "convert", "--rate", "5"), "\"convert\""},
         {ARGV(NEWSPUB_PATH, "check", "--title", "T"), "\"check\""},
         {ARGV(NEWSPUB_PATH, "send", "--title", "T", "file.xml"), "--title"},
+        {ARGV(NEWSPUB_PATH, "send", "--speed", "2", "--title", "T"), "--replay"},
+        {ARGV(NEWSPUB_PATH, "send", "--speed", "fast", "--replay", "f"), "\"fast\""},
+        {ARGV(NEWSPUB_PATH, "send", "--replay", "f", "g"), "--replay"},
+        {ARGV(NEWSPUB_PATH, "send", "--replay", "f", "--kill", "u"), "--replay"},
+        {ARGV(NEWSPUB_PATH, "convert", "--replay", "f"), "\"convert\""},
         {ARGV(NEWSPUB_PATH, "send", "-b", "ftp://x", "--title", "T"), "ftp"},
         {ARGV(NEWSPUB_PATH, "send", "-b", "mqtt://x:99999", "--title", "T"), "99999"},
         {ARGV(NEWSPUB_PATH, "send", "-b", "mqtt://a:b@x", "--title", "T"), "password"},
@@ -1232,6 +1384,11 @@ int main(int argc, char **argv)
         TEST(a_broker_of_mqtt_3_1_1_alone_needs_no_option),
         TEST(a_slow_pipe_is_published_line_by_line),
         TEST(rate_paces_the_items),
+        TEST(a_recording_is_sent_again_under_our_name_to_the_services_of_then),
+        TEST(what_newssub_prints_is_taken_without_replay_too),
+        TEST(a_replay_keeps_the_pauses_divided_by_its_speed),
+        TEST(a_signal_ends_a_replay_within_a_pause_and_tells_what_was_sent),
+        TEST(a_bad_line_of_a_recording_is_named_and_the_others_are_sent),
         TEST(qos_0_is_written_out_before_the_end),
         TEST(nothing_is_missing_after_a_broker_was_killed_in_the_middle),
         TEST(a_broker_killed_under_full_load_leaves_everything_acknowledged),

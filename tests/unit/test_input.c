@@ -129,6 +129,47 @@ static void each_line_is_an_item(void **state)
     CHECK(cases);
 }
 
+/* {"topic":..,"item":..}, as newssub -o ndjson prints it. */
+static void an_item_may_stand_in_a_recorded_line(void **state)
+{
+    (void)state;
+#define CAME "{\"topic\":\"news/p/s/en/5/general\",\"received\":\"2026-11-23T14:02:07Z\",\"item\":"
+    static const struct input_case cases[] = {
+        {CAME A "}\n" CAME B "}\n", "u:a\nu:b\n"},
+        {A "\n" CAME B "}\n" C, "u:a\nu:b\nu:c\n"},
+        {"[" CAME A "}, " B "]", "u:a\nu:b\n"},
+        {"{\n\"topic\": \"t\",\n\"item\":\n" A "}\n", "u:a\n"},
+        {CAME "{\"uri\":\"u:x\",\"colour\":1}}\n" CAME B "}\n",
+         ":1: colour: unknown property\nu:b\n"},
+        {A "\n{\"topic\":\"t\"}\n" B "\n", "u:a\n:2: item: is missing\nu:b\n"},
+        {A "\n{\"received\":\"soon\",\"item\":" B "}\n",
+         "u:a\n:2: received: is not a date of RFC 3339\n"},
+        {"{\n\"topic\": \"t\",\n\"item\":\n{\n\"uri\": 1}}\n", ":5: uri: a string is expected\n"},
+    };
+#undef CAME
+    CHECK(cases);
+}
+
+static void how_an_item_came_is_known_for_as_long_as_the_item(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"topic\":\"news/p/s/en/5/general\",\"received\":"
+                               "\"2026-11-23T14:02:07Z\",\"item\":" A "}\n" B "\n";
+    struct file f = file_made(text, strlen(text));
+    struct input *in = opened(f.path);
+    struct ninjs item;
+    struct news_error err = {0};
+    while (input_next(in, &item, &err) == INPUT_MORE)
+        assert_true(input_fill(in, &err));
+    assert_non_null(input_recorded(in));
+    assert_string_equal(input_recorded(in)->topic, "news/p/s/en/5/general");
+    assert_int_equal(input_recorded(in)->received_ms, INT64_C(1795442527000));
+    assert_int_equal(input_next(in, &item, &err), INPUT_ITEM);
+    assert_null(input_recorded(in));
+    input_close(in);
+    (void)unlink(f.path);
+}
+
 static void nothing_gives_nothing(void **state)
 {
     (void)state;
@@ -559,6 +600,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_line_is_an_item),
+        cmocka_unit_test(an_item_may_stand_in_a_recorded_line),
+        cmocka_unit_test(how_an_item_came_is_known_for_as_long_as_the_item),
         cmocka_unit_test(nothing_gives_nothing),
         cmocka_unit_test(a_bad_line_is_refused_and_the_others_are_read),
         cmocka_unit_test(a_bad_first_line_spoils_no_other),
