@@ -171,31 +171,45 @@ static void published(const struct arrival *a, struct buf *out)
 
 /* ---- the table ---- */
 
+/* Each field has its share of what search looks at, so that a filter that asks for words of one
+ * finds no item that the index does not: a long body takes no room from those behind it. */
+enum {
+    HEADLINE_WORDS = 4 << 10,
+    SOURCE_WORDS = 1 << 10,
+    LOCATED_WORDS = 1 << 10,
+    BY_WORDS = 2 << 10,
+    DESCRIPTION_WORDS = 8 << 10,
+    BODY_WORDS = 48 << 10,
+    ALL_WORDS = HEADLINE_WORDS + SOURCE_WORDS + LOCATED_WORDS + BY_WORDS + DESCRIPTION_WORDS +
+                BODY_WORDS
+};
+_Static_assert(ALL_WORDS == ARRIVAL_WORDS_MAX, "the shares make the whole");
+
 static const struct field fields[] = {
-    {"headline", "the main headline", headline},
-    {"source", "who says so: the feed or agency", source},
-    {"located", "the dateline's place", located},
-    {"by", "the byline", by},
-    {"link", "the story's web page", link},
-    {"enclosure", "the first enclosure: a recording, a picture", enclosure},
-    {"description", "the summary", description},
-    {"body", "the text, else the summary, on one line", body},
-    {"note", "the note to editors", note},
-    {"time", "local time of this version, 14:05", clock_time},
-    {"date", "local date of this version, 2026-11-23", date},
-    {"published", "time of this version as the item has it, RFC 3339", published},
-    {"received", "when it came here, RFC 3339", received},
-    {"publisher", "from the topic", publisher},
-    {"service", "from the topic", service},
-    {"subject", "from the topic: sport/football", subject},
-    {"language", "BCP 47", language},
-    {"urgency", "1 to 9", urgency},
-    {"status", "usable, withheld or canceled", status},
-    {"version", "of the item", version},
-    {"type", "text, picture, ...", type},
-    {"uri", "the item's identity", uri},
-    {"number", "wire number: publisher:epoch:number", number},
-    {"topic", "the whole topic", topic},
+    {"headline", "the main headline", headline, HEADLINE_WORDS},
+    {"source", "who says so: the feed or agency", source, SOURCE_WORDS},
+    {"located", "the dateline's place", located, LOCATED_WORDS},
+    {"by", "the byline", by, BY_WORDS},
+    {"link", "the story's web page", link, 0},
+    {"enclosure", "the first enclosure: a recording, a picture", enclosure, 0},
+    {"description", "the summary", description, DESCRIPTION_WORDS},
+    {"body", "the text, else the summary, on one line", body, BODY_WORDS},
+    {"note", "the note to editors", note, 0},
+    {"time", "local time of this version, 14:05", clock_time, 0},
+    {"date", "local date of this version, 2026-11-23", date, 0},
+    {"published", "time of this version as the item has it, RFC 3339", published, 0},
+    {"received", "when it came here, RFC 3339", received, 0},
+    {"publisher", "from the topic", publisher, 0},
+    {"service", "from the topic", service, 0},
+    {"subject", "from the topic: sport/football", subject, 0},
+    {"language", "BCP 47", language, 0},
+    {"urgency", "1 to 9", urgency, 0},
+    {"status", "usable, withheld or canceled", status, 0},
+    {"version", "of the item", version, 0},
+    {"type", "text, picture, ...", type, 0},
+    {"uri", "the item's identity", uri, 0},
+    {"number", "wire number: publisher:epoch:number", number, 0},
+    {"topic", "the whole topic", topic, 0},
 };
 
 const struct field *field_find(const char *name, size_t len)
@@ -217,6 +231,61 @@ void field_clean(const struct field *f, const struct arrival *a, struct buf *out
     f->write(a, &raw);
     if (raw.len) text_clean(out, raw.data, raw.len, TEXT_ONE_LINE);
     buf_deinit(&raw);
+}
+
+/* Behind the blank that out ends with. False: there were more than the field's share. */
+static bool put_words(const struct field *f, const struct arrival *a, struct buf *out)
+{
+    struct buf raw = {0};
+    size_t start = out->len, end = start + f->words_max - 1;
+    f->write(a, &raw);
+    if (raw.len) text_words(out, raw.data, raw.len);
+    buf_deinit(&raw);
+    if (!f->words_max || out->len <= end) return true;
+    while (end > start && out->data[end - 1] != ' ')
+        end--;
+    buf_truncate(out, end);
+    return false;
+}
+
+bool field_words(const struct field *f, const struct arrival *a, struct buf *out)
+{
+    buf_putc(out, ' ');
+    return put_words(f, a, out);
+}
+
+/* ---- the whole ---- */
+
+bool arrival_read(struct arrival *a, struct ninjs *item, const char *root, const char *topic,
+                  const char *bytes, size_t len, int64_t received_ms)
+{
+    struct ninjs_fault fault;
+    if (!ninjs_check(bytes, len, item, &fault)) return false;
+    *a = (struct arrival){.topic = topic, .item = item, .received_ms = received_ms};
+    if (!topic_split(root, topic, &a->levels)) a->levels = (struct topic_levels){0};
+    return true;
+}
+
+/* A summary that stands for the body would be there twice. */
+static bool is_looked_at(const struct field *f, const struct arrival *a)
+{
+    return f->words_max && (f->write != description || item_body(a->item, NULL).at);
+}
+
+void arrival_words(const struct arrival *a, struct buf *out)
+{
+    buf_putc(out, ' ');
+    for (const struct field *f = fields; f < fields + sizeof fields / sizeof *fields; f++)
+        if (is_looked_at(f, a)) (void)put_words(f, a, out);
+}
+
+void arrival_text(const struct arrival *a, struct buf *out)
+{
+    for (const struct field *f = fields; f < fields + sizeof fields / sizeof *fields; f++) {
+        if (!is_looked_at(f, a)) continue;
+        f->write(a, out);
+        buf_putc(out, '\n');
+    }
 }
 
 const char *arrival_hidden(const struct arrival *a, int64_t now_ms)

@@ -90,7 +90,8 @@ static void every_field_shows_its_part_of_the_item(void **state)
          "\"In short.\"}],\"bodies\":[{\"value\":\"First line.\\n\\nSecond.\"}],\"infoSources\":[{"
          "\"name\":\"Harbour Wire\"}],\"renditions\":[{\"name\":\"web\",\"href\":"
          "\"https://harbour.example/1\"},{\"name\":\"enclosure\",\"href\":"
-         "\"https://harbour.example/1.mp3\"}],\"edNote\":\"UPDATES with winds\",\"altIds\":[{\"role\":"
+         "\"https://harbour.example/1.mp3\"}],\"edNote\":\"UPDATES with "
+         "winds\",\"altIds\":[{\"role\":"
          "\"newswire\",\"value\":\"harbour:0:7\"}]}");
     for (size_t i = 0; i < COUNT(fields); i++)
         assert_field(&c.a, fields[i][0], fields[i][1]);
@@ -217,6 +218,122 @@ static void an_embargo_holds_however_its_date_is_written(void **state)
     assert_string_equal(why, "embargoed");
 }
 
+static void stored_bytes_are_read_as_an_arrival_or_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",
+                                      "x",
+                                      "{}",
+                                      "{\"uri\":\"u:1\"",
+                                      "{\"uri\":\"u:1\"}x",
+                                      "{\"uri\":\"u:1\",\"by\":\"\xff\"}"};
+    static const char good[] = "{\"uri\":\"u:1\"}";
+    struct ninjs item;
+    struct arrival a;
+    for (size_t i = 0; i < COUNT(bad); i++)
+        if (arrival_read(&a, &item, "root", "root/x", bad[i], strlen(bad[i]), NOW_MS))
+            fail_msg("%s", bad[i]);
+    assert_true(arrival_read(&a, &item, "root", "root/p/s/de/1/sport", good, strlen(good), NOW_MS));
+    assert_ptr_equal(a.item, &item);
+    assert_int_equal(a.received_ms, NOW_MS);
+    assert_false(a.retained);
+    assert_field(&a, "publisher", "p");
+    assert_field(&a, "subject", "sport");
+    assert_true(arrival_read(&a, &item, "news", "root/p/s/de/1/sport", good, strlen(good), NOW_MS));
+    assert_field(&a, "publisher", "");
+    assert_field(&a, "topic", "root/p/s/de/1/sport");
+}
+
+static void assert_words(const char *item, const char *expected)
+{
+    struct came c;
+    struct buf out = {0};
+    come(&c, topic, item);
+    buf_puts(&out, "<"); /* appended */
+    arrival_words(&c.a, &out);
+    if (strcmp(out.data + 1, expected) != 0) fail_msg("%s: \"%s\"", item, out.data);
+    buf_deinit(&out);
+}
+
+static void search_looks_at_six_fields_word_by_word(void **state)
+{
+    (void)state;
+    assert_words("{\"uri\":\"u:1\",\"edNote\":\"note\",\"title\":\"A  Title!\",\"by\":\"Holt\","
+                 "\"located\":\"BREST\",\"descriptions\":[{\"value\":\"In short\"}],\"bodies\":[{"
+                 "\"value\":\"First.\\nSecond\"}],\"infoSources\":[{\"name\":\"Wire\"}]}",
+                 " a title wire brest holt in short first second ");
+    assert_words("{\"uri\":\"u:1\"}", " harbour ");
+    assert_words("{\"uri\":\"u:1\",\"infoSources\":[{\"name\":\"--\"}]}", " ");
+    assert_words("{\"uri\":\"u:1\",\"descriptions\":[{\"value\":\"once\"}]}", " harbour once ");
+}
+
+static void search_looks_at_those_fields_as_they_came(void **state)
+{
+    (void)state;
+    struct came c;
+    struct buf out = {0};
+    come(&c, topic,
+         "{\"uri\":\"u:1\",\"title\":\"A  Title!\",\"by\":\"Holt\",\"descriptions\":[{"
+         "\"value\":\"x\\ny\"}]}");
+    arrival_text(&c.a, &out);
+    assert_string_equal(out.data, "A  Title!\nharbour\n\nHolt\nx\ny\n");
+    buf_deinit(&out);
+}
+
+/* A long body leaves the others their room. What a field has is in the whole, wherever it is cut.
+ */
+static void words_are_bounded_and_cut_between_words(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"title", "by", "located"};
+    static const char *const arrays[] = {"descriptions", "bodies"};
+    struct buf item = {0}, word = {0}, all = {0};
+    for (size_t i = 0; i < 40000; i++)
+        buf_printf(&word, "w%zu ", i);
+    buf_puts(&item, "{\"uri\":\"u:1\"");
+    for (size_t i = 0; i < COUNT(names); i++)
+        buf_printf(&item, ",\"%s\":\"%s\"", names[i], word.data);
+    for (size_t i = 0; i < COUNT(arrays); i++)
+        buf_printf(&item, ",\"%s\":[{\"value\":\"%s\"}]", arrays[i], word.data);
+    buf_printf(&item, ",\"infoSources\":[{\"name\":\"%s\"}]}", word.data);
+    struct came c;
+    come(&c, topic, item.data);
+    arrival_words(&c.a, &all);
+    assert_in_range(all.len, ARRIVAL_WORDS_MAX - 100, ARRIVAL_WORDS_MAX);
+    assert_int_equal(all.data[all.len - 1], ' ');
+    for (size_t i = 0; field_at(i); i++) {
+        struct buf one = {0};
+        const struct field *f = field_at(i);
+        bool whole = field_words(f, &c.a, &one);
+        assert_int_equal(whole, f->words_max == 0);
+        if (!whole &&
+            (one.len > f->words_max || one.data[one.len - 1] != ' ' || !strstr(all.data, one.data)))
+            fail_msg("%s: %zu bytes", f->name, one.len);
+        buf_deinit(&one);
+    }
+    buf_deinit(&item);
+    buf_deinit(&word);
+    buf_deinit(&all);
+}
+
+static void one_endless_word_is_cut_away(void **state)
+{
+    (void)state;
+    struct came c;
+    struct buf item = {0}, out = {0};
+    buf_puts(&item, "{\"uri\":\"u:1\",\"by\":\"");
+    for (size_t i = 0; i < 3000; i++)
+        buf_putc(&item, 'a');
+    buf_puts(&item, "\"}");
+    come(&c, topic, item.data);
+    assert_false(field_words(field_find("by", 2), &c.a, &out));
+    assert_string_equal(out.data, " ");
+    assert_true(field_words(field_find("publisher", 9), &c.a, &out));
+    assert_string_equal(out.data, "  harbour ");
+    buf_deinit(&item);
+    buf_deinit(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +345,11 @@ int main(void)
         cmocka_unit_test(a_field_is_found_by_its_whole_name),
         cmocka_unit_test(held_embargoed_and_expired_items_are_hidden_but_kills_are_not),
         cmocka_unit_test(an_embargo_holds_however_its_date_is_written),
+        cmocka_unit_test(stored_bytes_are_read_as_an_arrival_or_refused),
+        cmocka_unit_test(search_looks_at_six_fields_word_by_word),
+        cmocka_unit_test(search_looks_at_those_fields_as_they_came),
+        cmocka_unit_test(words_are_bounded_and_cut_between_words),
+        cmocka_unit_test(one_endless_word_is_cut_away),
     };
     return cmocka_run_group_tests(tests, berlin, NULL);
 }
