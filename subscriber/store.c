@@ -8,6 +8,7 @@
 #include "common/date.h"
 #include "common/hash.h"
 #include "common/item.h"
+#include "subscriber/store_state.h"
 
 /* Stories of random uris touch a page of the index each. A longer WAL writes such a page back once
  * for many transactions. */
@@ -21,9 +22,14 @@ enum { STORY_SHIFT = 17 }; /* 47 bits take two bytes less in the index than 64 *
  *     stream.last   the highest number that came, or that was said to be gone
  *     item.again    1: a version that is there already, under another number (a publisher renumbers
  *                   what it had not sent when its journal was restored from an old copy). An
- * archive answers with it, nothing else sees it item.reason   NULL or "killed", then without bytes
+ *                   archive answers with it, nothing else sees it
+ *     item.reason   NULL; or "killed", "pruned" (history.h), then without bytes
  *     item.status   enum item_status
- *     settled       epochs in which nothing is left to ask for */
+ *     settled       epochs in which nothing is left to ask for
+ *     item_rest     rows without bytes, so that the others can be counted
+ *     mark.id       the row that stands for its story (STORE_STANDING)
+ *     search        the words of rows up to "indexed_through" in meta. Nobody asks how long a text
+ *                   is, so no sizes are kept */
 static const char *const steps[] = {
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value);"
     "CREATE TABLE stream(id INTEGER PRIMARY KEY, publisher TEXT NOT NULL, epoch TEXT NOT NULL,"
@@ -46,6 +52,10 @@ static const char *const steps[] = {
     " reason TEXT NOT NULL, PRIMARY KEY(stream, last)) WITHOUT ROWID;"
     "CREATE TABLE shown(one INTEGER PRIMARY KEY CHECK(one = 1), id INTEGER NOT NULL,"
     " device INTEGER NOT NULL, inode INTEGER NOT NULL, length INTEGER NOT NULL)",
+    "CREATE INDEX item_rest ON item(id) WHERE reason IS NOT NULL;"
+    "CREATE TABLE mark(id INTEGER PRIMARY KEY, marks INTEGER NOT NULL);"
+    "CREATE VIRTUAL TABLE search USING fts5(text, columnsize=0,"
+    " tokenize='unicode61 remove_diacritics 2')",
     NULL,
 };
 static const struct db_kind kind = {.what = "store",
@@ -55,46 +65,7 @@ static const struct db_kind kind = {.what = "store",
 
 /* ---------------------------------------------------------------------------------- Statements */
 
-enum {
-    ADD_STREAM,
-    FIND_STREAM,
-    STREAMS_OF,
-    SET_STREAM,
-    ADD_ITEM,
-    ITEM_OF_NUMBER,
-    NEWEST_VERSION,
-    SAME_VERSION,
-    ERASE_STORY,
-    SHOWABLE,
-    NTH_LAST,
-    TIME_FROM,
-    BEHIND_LAST,
-    GET_SHOWN,
-    SET_SHOWN,
-    GET_PUBLISHER,
-    SET_PUBLISHER,
-    ADD_JOINED,
-    JOINED_OF,
-    OPEN_EPOCHS,
-    ADD_SETTLED,
-    NEXT_GONE,
-    ADD_GONE,
-    GONE_LEFT,
-    GONE_RIGHT,
-    GONE_NOTHING,
-    ALL_STREAMS,
-    COUNT_ITEMS,
-    GONE_OF,
-    STATEMENTS
-};
-
 #define STORY "story=?1 AND publisher=?2 AND uri=?3"
-/* Newest living versions, and kills: an erased version has a reason, a kill stands for its story
- * whatever its version. */
-#define IS_SHOWABLE                                                                                \
-    "i.reason IS NULL AND i.again=0 AND (i.status=2 OR NOT EXISTS(SELECT 1 FROM item n WHERE"      \
-    " n.story=i.story AND n.again=0 AND n.version>i.version AND n.uri=i.uri"                       \
-    " AND n.publisher=i.publisher))"
 
 static const char *const sql[STATEMENTS] = {
     [ADD_STREAM] = "INSERT INTO stream(publisher,epoch,topic)VALUES(?1,?2,?3)",
@@ -108,14 +79,17 @@ static const char *const sql[STATEMENTS] = {
                  " ON CONFLICT DO NOTHING",
     [ITEM_OF_NUMBER] = "SELECT " STORY " AND version=?4 AND status=?5 FROM item"
                        " WHERE stream=?8 AND seq=?9",
-    [NEWEST_VERSION] = "SELECT version, status=2 OR reason IS NOT NULL FROM item"
+    [NEWEST_VERSION] = "SELECT version, status=2 OR reason IS 'killed', id FROM item"
                        " WHERE " STORY " AND again=0 ORDER BY version DESC LIMIT 1",
     [SAME_VERSION] = "SELECT max(status) FROM item WHERE " STORY " AND again=0 AND version=?4",
     [ERASE_STORY] = "UPDATE item SET bytes=NULL,sum=0,reason='killed'"
-                    " WHERE " STORY " AND id<>?4 AND bytes IS NOT NULL",
+                    " WHERE " STORY " AND id<>?4 AND reason IS NOT 'killed'",
+    [ERASE_WORDS] = "DELETE FROM search WHERE rowid IN (SELECT id FROM item"
+                    " WHERE " STORY " AND id<>?4 AND bytes IS NOT NULL)",
+    [MOVE_MARK] = "UPDATE OR REPLACE mark SET id=?1 WHERE id=?2",
     [SHOWABLE] = "SELECT i.id,s.topic,i.time_ms,i.bytes FROM item i CROSS JOIN stream s"
-                 " ON s.id=i.stream WHERE i.id>=?1 AND " IS_SHOWABLE " ORDER BY i.id",
-    [NTH_LAST] = "SELECT i.id FROM item i WHERE " IS_SHOWABLE
+                 " ON s.id=i.stream WHERE i.id>=?1 AND " STORE_SHOWABLE " ORDER BY i.id",
+    [NTH_LAST] = "SELECT i.id FROM item i WHERE " STORE_SHOWABLE
                  " ORDER BY i.id DESC LIMIT 1 OFFSET ?1",
     [TIME_FROM] = "SELECT id,time_ms FROM item WHERE id>=?1 ORDER BY id LIMIT 1",
     [BEHIND_LAST] = "SELECT ifnull((SELECT seq FROM sqlite_sequence WHERE name='item'),0)+1",
@@ -142,45 +116,8 @@ static const char *const sql[STATEMENTS] = {
     [GONE_OF] = "SELECT first,last,reason FROM gone WHERE stream=?1 ORDER BY last",
 };
 
-struct store {
-    struct db *db;
-    sqlite3_stmt *statements[STATEMENTS];
-    uint64_t story_seed;
-    bool open;             /* a transaction, from store_begin() to its end */
-    struct buf uri, ahead; /* of the item, of the position at hand */
-    struct store_shown shown;
-    bool shown_known; /* shown is what the file has */
-};
-
-static void bind_text(sqlite3_stmt *q, int i, const char *text)
-{
-    (void)sqlite3_bind_text(q, i, text, -1, SQLITE_STATIC);
-}
-
-static void bind_number(sqlite3_stmt *q, int i, uint64_t number)
-{
-    (void)sqlite3_bind_int64(q, i, (int64_t)number);
-}
-
-static const char *text_of(sqlite3_stmt *q, int i)
-{
-    const char *text = (const char *)sqlite3_column_text(q, i);
-    return text ? text : "";
-}
-
-static uint64_t number_of(sqlite3_stmt *q, int i)
-{
-    int64_t n = sqlite3_column_int64(q, i);
-    return n > 0 ? (uint64_t)n : 0;
-}
-
-static bool fail_memory(struct news_error *err)
-{
-    return news_fail(err, NEWS_ERR_MEMORY, "store: out of memory");
-}
-
 /* The one value of a query; 0 when there is none. */
-static bool ask_id(struct store *s, sqlite3_stmt *q, int64_t *out, struct news_error *err)
+bool store_ask_id(struct store *s, sqlite3_stmt *q, int64_t *out, struct news_error *err)
 {
     bool row;
     if (!db_row(s->db, q, &row, err)) return false;
@@ -208,19 +145,20 @@ static bool prepare(struct store *s, bool own, struct news_error *err)
     for (size_t i = 0; i < STATEMENTS; i++)
         if (!(s->statements[i] = db_prepare(s->db, sql[i], err))) return false;
     (void)sqlite3_wal_autocheckpoint(db_handle(s->db), WAL_PAGES);
-    /* What a kill erases does not stay in the pages of the file. */
-    return get_story_seed(s, own, err) && db_exec(s->db, "PRAGMA secure_delete=FAST", err);
+    /* What a kill erases does not stay in the pages of the file, free ones included (which FAST
+     * would leave as they are). */
+    return get_story_seed(s, own, err) && db_exec(s->db, "PRAGMA secure_delete=ON", err);
 }
 
 struct store *store_open(const char *path, const struct db_options *db, struct news_error *err)
 {
     struct store *s = calloc(1, sizeof *s);
     if (!s) {
-        fail_memory(err);
+        store_fail_memory(err);
         return NULL;
     }
     s->db = db_open(path, &kind, db, err);
-    if (s->db && prepare(s, db->mode == DB_OWN, err)) return s;
+    if (s->db && prepare(s, db->mode != DB_READ, err)) return s;
     store_close(s);
     return NULL;
 }
@@ -257,6 +195,8 @@ bool store_begin(struct store *s, struct news_error *err)
 {
     if (s->open && !db_in_transaction(s->db))
         return news_fail(err, NEWS_ERR_IO, "store %s: the transaction was undone", db_path(s->db));
+    if (!s->open && sqlite3_db_readonly(db_handle(s->db), "main") == 1) /* SQLite would begin one */
+        return news_fail(err, NEWS_ERR_IO, "store %s: opened for reading only", db_path(s->db));
     if (!s->open) s->open = db_begin(s->db, err);
     return s->open;
 }
@@ -293,8 +233,8 @@ bool store_commit(struct store *s, struct positions *p, struct news_error *err)
 /* ----------------------------------------------------------------------------------- Positions */
 
 /* The columns id, based, through, ahead. */
-static bool take_position(struct store *s, struct position *at, sqlite3_stmt *q,
-                          struct news_error *err)
+bool store_take_position(struct store *s, struct position *at, sqlite3_stmt *q,
+                         struct news_error *err)
 {
     bool was_dirty = at->dirty;
     if (sqlite3_column_int(q, 1)) position_base(at, number_of(q, 2));
@@ -316,7 +256,7 @@ bool store_load_position(struct store *s, struct position *at, struct news_error
     bind_text(q, 3, at->topic);
     if (!db_row(s->db, q, &row, err)) return false;
     if (!row) at->store_id = -1;
-    bool ok = !row || take_position(s, at, q, err);
+    bool ok = !row || store_take_position(s, at, q, err);
     (void)sqlite3_reset(q);
     return ok;
 }
@@ -331,7 +271,7 @@ bool store_load_publisher(struct store *s, struct positions *p, const char *publ
     while ((ok = db_row(s->db, q, &row, err)) && row) {
         struct position *at = positions_of(p, publisher, epoch, text_of(q, 4));
         if (!at) break; /* no room: the rest is looked up when it is met, and not asked for */
-        if (at->store_id <= 0 && !(ok = take_position(s, at, q, err))) break;
+        if (at->store_id <= 0 && !(ok = store_take_position(s, at, q, err))) break;
     }
     (void)sqlite3_reset(q);
     return ok;
@@ -350,7 +290,7 @@ static bool add_stream(struct store *s, const char *publisher, const char *epoch
 }
 
 /* The row of a position, made when there is none. */
-static bool stream_of(struct store *s, struct position *at, struct news_error *err)
+bool store_stream_of(struct store *s, struct position *at, struct news_error *err)
 {
     if (at->store_id > 0) return true;
     if (!store_load_position(s, at, err)) return false;
@@ -361,10 +301,10 @@ static bool stream_of(struct store *s, struct position *at, struct news_error *e
 static bool write_position(struct store *s, struct position *at, struct news_error *err)
 {
     sqlite3_stmt *q = s->statements[SET_STREAM];
-    if (!store_begin(s, err) || !stream_of(s, at, err)) return false;
+    if (!store_begin(s, err) || !store_stream_of(s, at, err)) return false;
     buf_clear(&s->ahead);
     position_put_ahead(at, &s->ahead);
-    if (!buf_ok(&s->ahead)) return fail_memory(err);
+    if (!buf_ok(&s->ahead)) return store_fail_memory(err);
     (void)sqlite3_bind_int64(q, 1, at->store_id);
     (void)sqlite3_bind_int(q, 2, at->based);
     bind_number(q, 3, at->through);
@@ -425,7 +365,7 @@ static bool take_uri(struct store *s, const struct ninjs *item, struct entry *e,
     if (!memchr(v.at, '\\', v.len)) return true;
     buf_clear(&s->uri);
     json_text(&s->uri, v);
-    if (!buf_ok(&s->uri)) return fail_memory(err);
+    if (!buf_ok(&s->uri)) return store_fail_memory(err);
     e->uri = s->uri.data;
     e->uri_len = s->uri.len;
     return true;
@@ -444,7 +384,7 @@ static bool entry_make(struct store *s, const struct store_item *item, struct en
     if (!item->at || !item->number)
         return stream_of_topic(s, item->publisher, item->topic, &e->stream, err);
     e->seq = (int64_t)item->number->seq;
-    if (!stream_of(s, item->at, err)) return false;
+    if (!store_stream_of(s, item->at, err)) return false;
     e->stream = item->at->store_id;
     return true;
 }
@@ -483,6 +423,7 @@ static bool add_row(struct store *s, const struct entry *e, bool *added, struct 
 struct story {
     bool known, dead;
     int64_t newest;    /* version */
+    int64_t newest_id; /* its row, which has the marks while the story lives */
     bool same, killer; /* the entry's version is there; it is the kill */
 };
 
@@ -495,6 +436,7 @@ static bool look_up_story(struct store *s, const struct entry *e, struct story *
     if (!out->known) return true;
     out->newest = sqlite3_column_int64(q, 0);
     out->dead = sqlite3_column_int(q, 1);
+    out->newest_id = sqlite3_column_int64(q, 2);
     (void)sqlite3_reset(q);
     if (e->version > out->newest) return true;
     bool row;
@@ -524,11 +466,31 @@ static enum store_answer judge(struct entry *e, const struct story *story)
     return story->known && e->version < story->newest ? STORE_OLDER : STORE_NEW;
 }
 
+/* What is left of the words in the index's segments goes when it is tidied. */
+static bool erase_words(struct store *s, const struct entry *e, int64_t id, struct news_error *err)
+{
+    sqlite3_stmt *q = bind_story(s, ERASE_WORDS, e);
+    (void)sqlite3_bind_int64(q, 4, id);
+    if (!db_run(s->db, q, err)) return false;
+    return sqlite3_changes(db_handle(s->db)) == 0 ||
+           db_set_meta_number(s->db, STORE_TIDY, STORE_TIDY_WANTED, err);
+}
+
 static bool erase_others(struct store *s, const struct entry *e, int64_t id, struct news_error *err)
 {
     sqlite3_stmt *q = bind_story(s, ERASE_STORY, e);
     (void)sqlite3_bind_int64(q, 4, id);
-    return db_run(s->db, q, err);
+    return erase_words(s, e, id, err) && db_run(s->db, q, err);
+}
+
+/* The row is the one that stands for its story now. */
+static bool succeed(struct store *s, const struct entry *e, const struct story *story, int64_t id,
+                    struct news_error *err)
+{
+    sqlite3_stmt *q = s->statements[MOVE_MARK];
+    (void)sqlite3_bind_int64(q, 1, id);
+    (void)sqlite3_bind_int64(q, 2, story->newest_id);
+    return db_run(s->db, q, err) && (e->status != ITEM_CANCELED || erase_others(s, e, id, err));
 }
 
 /* Puts the entry under its story. One that brings nothing new gets a row only for its number, so
@@ -546,8 +508,7 @@ static enum store_answer put_entry(struct store *s, struct entry *e, int64_t *id
     *taken = !added;
     if (!added || for_number) return answer;
     int64_t row = sqlite3_last_insert_rowid(db_handle(s->db));
-    if (e->status == ITEM_CANCELED && story.known && !erase_others(s, e, row, err))
-        return STORE_FAILED;
+    if (story.known && answer == STORE_NEW && !succeed(s, e, &story, row, err)) return STORE_FAILED;
     *id = row;
     return answer;
 }
@@ -639,11 +600,11 @@ bool store_each(struct store *s, int64_t first_id,
 
 bool store_last(struct store *s, uint64_t n, int64_t *first_id, struct news_error *err)
 {
-    if (n == 0) return ask_id(s, s->statements[BEHIND_LAST], first_id, err);
+    if (n == 0) return store_ask_id(s, s->statements[BEHIND_LAST], first_id, err);
     sqlite3_stmt *q = s->statements[NTH_LAST];
     int64_t id = 0;
     bind_number(q, 1, n - 1 < INT64_MAX ? n - 1 : INT64_MAX);
-    if (!ask_id(s, q, &id, err)) return false;
+    if (!store_ask_id(s, q, &id, err)) return false;
     *first_id = id > 0 ? id : 1;
     return true;
 }
@@ -654,7 +615,7 @@ bool store_since(struct store *s, int64_t unix_ms, int64_t *first_id, struct new
 {
     sqlite3_stmt *q = s->statements[TIME_FROM];
     int64_t low = 1, high;
-    if (!ask_id(s, s->statements[BEHIND_LAST], &high, err)) return false;
+    if (!store_ask_id(s, s->statements[BEHIND_LAST], &high, err)) return false;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
         bool row, late;
@@ -703,206 +664,4 @@ bool store_set_shown(struct store *s, const struct store_shown *shown, struct ne
     if (!store_begin(s, err) || !db_run(s->db, q, err)) return false;
     s->shown = *shown;
     return true;
-}
-
-/* ---------------------------------------------------------------- What sync knows of publishers */
-
-bool store_publisher(struct store *s, const char *publisher, struct store_publisher *out,
-                     struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[GET_PUBLISHER];
-    bool row;
-    bind_text(q, 1, publisher);
-    if (!db_row(s->db, q, &row, err)) return false;
-    *out = (struct store_publisher){0};
-    if (!row) return true;
-    const char *epoch = text_of(q, 0);
-    memcpy(out->epoch, epoch, strnlen(epoch, sizeof out->epoch - 1));
-    out->items = number_of(q, 1);
-    (void)sqlite3_reset(q);
-    return true;
-}
-
-bool store_set_publisher(struct store *s, const char *publisher, const struct store_publisher *p,
-                         struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[SET_PUBLISHER];
-    bind_text(q, 1, publisher);
-    bind_text(q, 2, p->epoch);
-    bind_number(q, 3, p->items);
-    return store_begin(s, err) && db_run(s->db, q, err);
-}
-
-bool store_join(struct store *s, const char *publisher, const char *filter, struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[ADD_JOINED];
-    bind_text(q, 1, publisher);
-    bind_text(q, 2, filter);
-    return store_begin(s, err) && db_run(s->db, q, err);
-}
-
-bool store_joined(struct store *s, const char *publisher, const char *filter, bool *out,
-                  struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[JOINED_OF];
-    bool row, ok, found = false;
-    bind_text(q, 1, publisher);
-    while ((ok = db_row(s->db, q, &row, err)) && row && !found)
-        found = topic_covers(text_of(q, 0), filter);
-    (void)sqlite3_reset(q);
-    if (ok) *out = found;
-    return ok;
-}
-
-bool store_open_epochs(struct store *s, const char *publisher, const char *except,
-                       bool (*each)(void *user, const char *epoch), void *user,
-                       struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[OPEN_EPOCHS];
-    bool row, ok;
-    bind_text(q, 1, publisher);
-    bind_text(q, 2, except);
-    while ((ok = db_row(s->db, q, &row, err)) && row)
-        if (!each(user, text_of(q, 0))) break;
-    (void)sqlite3_reset(q);
-    return ok;
-}
-
-bool store_settle_epoch(struct store *s, const char *publisher, const char *epoch,
-                        struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[ADD_SETTLED];
-    bind_text(q, 1, publisher);
-    bind_text(q, 2, epoch);
-    return store_begin(s, err) && db_run(s->db, q, err);
-}
-
-static bool add_gone(struct store *s, int64_t stream, struct number_range range, const char *reason,
-                     struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[ADD_GONE];
-    (void)sqlite3_bind_int64(q, 1, stream);
-    bind_number(q, 2, range.first);
-    bind_number(q, 3, range.last);
-    bind_text(q, 4, reason);
-    return db_run(s->db, q, err);
-}
-
-/* The first range noted that ends at seq or beyond; first is WIRE_SEQ_MAX + 1 when there is none.
- */
-static bool next_gone(struct store *s, int64_t stream, uint64_t seq, struct number_range *out,
-                      struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[NEXT_GONE];
-    bool row;
-    (void)sqlite3_bind_int64(q, 1, stream);
-    bind_number(q, 2, seq);
-    if (!db_row(s->db, q, &row, err)) return false;
-    *out = (struct number_range){(uint64_t)WIRE_SEQ_MAX + 1, (uint64_t)WIRE_SEQ_MAX + 1};
-    if (!row) return true;
-    *out = (struct number_range){number_of(q, 0), number_of(q, 1)};
-    (void)sqlite3_reset(q);
-    return true;
-}
-
-/* Ranges never overlap, so that their numbers can be counted: what is noted already is left out. */
-bool store_gone(struct store *s, struct position *at, uint64_t first, uint64_t last,
-                const char *reason, bool *news, struct news_error *err)
-{
-    bool added = false;
-    if (first == 0 || first > last || last > WIRE_SEQ_MAX)
-        return news_fail(err, NEWS_ERR_DATA, "store: no such numbers");
-    if (!store_begin(s, err) || !stream_of(s, at, err)) return false;
-    for (uint64_t seq = first; seq <= last;) {
-        struct number_range noted;
-        if (!next_gone(s, at->store_id, seq, &noted, err)) return false;
-        if (noted.first > seq) {
-            uint64_t end = noted.first - 1 < last ? noted.first - 1 : last;
-            if (!add_gone(s, at->store_id, (struct number_range){seq, end}, reason, err))
-                return false;
-            added = true;
-        }
-        seq = noted.last + 1;
-    }
-    *news = added;
-    return true;
-}
-
-/* --------------------------------------------------------------------------------------- Check */
-
-static void list_range(struct buf *out, uint64_t first, uint64_t last)
-{
-    buf_printf(out, "%s%llu", out->len ? "," : "", (unsigned long long)first);
-    if (last > first) buf_printf(out, "-%llu", (unsigned long long)last);
-}
-
-static void list_holes(const struct position *at, struct store_check_row *row, struct buf *out)
-{
-    struct number_range hole;
-    for (size_t i = 0; position_hole(at, i, &hole); i++) {
-        row->holes += hole.last - hole.first + 1;
-        list_range(out, hole.first, hole.last);
-    }
-}
-
-static bool list_gone(struct store *s, int64_t stream, struct store_check_row *row, struct buf *out,
-                      struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[GONE_OF];
-    bool more, ok;
-    (void)sqlite3_bind_int64(q, 1, stream);
-    while ((ok = db_row(s->db, q, &more, err)) && more) {
-        uint64_t first = number_of(q, 0), last = number_of(q, 1);
-        row->gone += last - first + 1;
-        list_range(out, first, last);
-        buf_printf(out, " (%s)", text_of(q, 2));
-    }
-    return ok;
-}
-
-/* The stream that ALL_STREAMS has arrived at, with a position of its own. */
-static bool check_stream(struct store *s, sqlite3_stmt *q, struct position *at,
-                         struct store_check_row *row, struct buf lists[2], struct news_error *err)
-{
-    int64_t id = sqlite3_column_int64(q, 0), stored = 0;
-    sqlite3_stmt *count = s->statements[COUNT_ITEMS];
-    (void)sqlite3_bind_int64(count, 1, id);
-    if (!take_position(s, at, q, err) || !ask_id(s, count, &stored, err)) return false;
-    *row = (struct store_check_row){
-        .publisher = at->publisher,
-        .epoch = at->epoch,
-        .topic = at->topic,
-        .through = at->through,
-        .highest = position_highest(at),
-        .stored = (uint64_t)stored,
-    };
-    list_holes(at, row, &lists[0]);
-    if (!list_gone(s, id, row, &lists[1], err)) return false;
-    if (!buf_ok(&lists[0]) || !buf_ok(&lists[1])) return fail_memory(err);
-    row->hole_list = lists[0].len ? lists[0].data : "";
-    row->gone_list = lists[1].len ? lists[1].data : "";
-    return true;
-}
-
-bool store_check(struct store *s, bool (*each)(void *user, const struct store_check_row *row),
-                 void *user, struct news_error *err)
-{
-    sqlite3_stmt *q = s->statements[ALL_STREAMS];
-    struct buf lists[2] = {0};
-    bool more, ok, wanted = true;
-    while (wanted && (ok = db_row(s->db, q, &more, err)) && more) {
-        struct positions *p = positions_new(err);
-        struct position *at = p ? positions_of(p, text_of(q, 4), text_of(q, 5), text_of(q, 6))
-                                : NULL;
-        struct store_check_row row;
-        buf_clear(&lists[0]);
-        buf_clear(&lists[1]);
-        ok = at ? check_stream(s, q, at, &row, lists, err) : fail_memory(err);
-        wanted = ok && each(user, &row);
-        positions_free(p);
-    }
-    (void)sqlite3_reset(q);
-    buf_deinit(&lists[0]);
-    buf_deinit(&lists[1]);
-    return ok;
 }

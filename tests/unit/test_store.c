@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/hash.h"
+#include "subscriber/history.h"
 #include "subscriber/store.h"
 #include "tests/support/small_disk.h"
 #include "tests/support/tmpdir.h"
@@ -384,13 +385,17 @@ static void a_kill_erases_every_version_and_leaves_a_tombstone(void **state)
     assert_shows(s, "b/1 a/3!");
 }
 
+/* The short one is in a page with others, the long one fills pages of its own. */
 static void what_was_killed_is_not_in_the_file_any_more(void **state)
 {
     struct scene *s = *state;
-    static char bytes[1 << 20];
+    static char bytes[1 << 20], created[20000];
+    (void)snprintf(created, sizeof created, "%19000s", "a date of its own");
     PUT(.uri = "a", .version = "1", .seq = 1, .created = "a date of its own");
+    PUT(.uri = "b", .version = "1", .seq = 2, .created = created);
     commit(s);
-    PUT(.uri = "a", .version = "2", .seq = 2, .status = "canceled");
+    PUT(.uri = "a", .version = "2", .seq = 3, .status = "canceled");
+    PUT(.uri = "b", .version = "2", .seq = 4, .status = "canceled");
     commit(s);
     close_store(s);
     FILE *file = fopen(s->path, "r");
@@ -1001,7 +1006,7 @@ static void a_file_of_a_newer_version_or_another_kind_is_refused(void **state)
 {
     struct scene *s = *state;
     struct news_error err = {0};
-    assert_true(db_exec(store_db(s->store), "PRAGMA user_version=2", &err));
+    assert_true(db_exec(store_db(s->store), "PRAGMA user_version=3", &err));
     close_store(s);
     assert_null(try_open(s->path, DB_OWN, &err));
     assert_non_null(strstr(err.message, "newer"));
@@ -1011,6 +1016,85 @@ static void a_file_of_a_newer_version_or_another_kind_is_refused(void **state)
     close_store(s);
     assert_null(try_open(s->path, DB_OWN, &err));
     assert_non_null(strstr(err.message, "not a store"));
+}
+
+/* As the first version made it: two stories, one of them killed, one position. The stories' hashes
+ * are for their numbers to be filled in. */
+#define FIRST_VERSION                                                                              \
+    "PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"                                     \
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value);"                                             \
+    "CREATE TABLE stream(id INTEGER PRIMARY KEY, publisher TEXT NOT NULL, epoch TEXT NOT NULL,"    \
+    " topic TEXT NOT NULL, last INTEGER NOT NULL DEFAULT 0, based INTEGER NOT NULL DEFAULT 0,"     \
+    " through INTEGER NOT NULL DEFAULT 0, ahead TEXT NOT NULL DEFAULT '',"                         \
+    " UNIQUE(publisher, epoch, topic));"                                                           \
+    "CREATE TABLE item(id INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, seq "        \
+    "INTEGER,"                                                                                     \
+    " time_ms INTEGER NOT NULL, sum INTEGER NOT NULL, reason TEXT, story INTEGER NOT NULL,"        \
+    " again INTEGER NOT NULL, version INTEGER NOT NULL, status INTEGER NOT NULL,"                  \
+    " publisher TEXT NOT NULL, uri TEXT NOT NULL, bytes BLOB);"                                    \
+    "CREATE UNIQUE INDEX item_number ON item(stream, seq);"                                        \
+    "CREATE INDEX item_story ON item(story, again, version);"                                      \
+    "CREATE TABLE publisher(name TEXT PRIMARY KEY, epoch TEXT NOT NULL, items INTEGER NOT NULL)"   \
+    " WITHOUT ROWID;"                                                                              \
+    "CREATE TABLE joined(publisher TEXT, filter TEXT, PRIMARY KEY(publisher, filter))"             \
+    " WITHOUT ROWID;"                                                                              \
+    "CREATE TABLE settled(publisher TEXT, epoch TEXT, PRIMARY KEY(publisher, epoch))"              \
+    " WITHOUT ROWID;"                                                                              \
+    "CREATE TABLE gone(stream INTEGER, first INTEGER NOT NULL, last INTEGER,"                      \
+    " reason TEXT NOT NULL, PRIMARY KEY(stream, last)) WITHOUT ROWID;"                             \
+    "CREATE TABLE shown(one INTEGER PRIMARY KEY CHECK(one = 1), id INTEGER NOT NULL,"              \
+    " device INTEGER NOT NULL, inode INTEGER NOT NULL, length INTEGER NOT NULL);"                  \
+    "PRAGMA application_id=1314345777; PRAGMA user_version=1;"                                     \
+    "INSERT INTO meta VALUES('story_seed',7);"                                                     \
+    "INSERT INTO stream VALUES(1,'afp','" EPOCH "','" TOPIC "',4,1,4,'');"                         \
+    "INSERT INTO item VALUES(1,1,1,10,5,NULL,%1$lld,0,1,0,'afp','a',"                              \
+    "CAST('{\"uri\":\"a\",\"version\":\"1\"}' AS BLOB));"                                          \
+    "INSERT INTO item VALUES(2,1,2,20,5,NULL,%1$lld,0,2,0,'afp','a',"                              \
+    "CAST('{\"uri\":\"a\",\"version\":\"2\"}' AS BLOB));"                                          \
+    "INSERT INTO item VALUES(3,1,3,30,0,'killed',%2$lld,0,1,0,'afp','b',NULL);"                    \
+    "INSERT INTO item VALUES(4,1,4,40,5,NULL,%2$lld,0,2,2,'afp','b',"                              \
+    "CAST('{\"uri\":\"b\",\"version\":\"2\",\"pubStatus\":\"canceled\"}' AS BLOB))"
+
+static long long hash_of_story(uint64_t seed, const char *uri)
+{
+    uint64_t hash = hash_bytes(HASH_START ^ seed, "afp", sizeof "afp");
+    return (long long)(hash_bytes(hash, uri, strlen(uri)) >> 17);
+}
+
+static void a_store_of_the_first_version_is_brought_up_to_date(void **state)
+{
+    struct scene *s = *state;
+    struct news_error err = {0};
+    struct buf old = {0};
+    sqlite3 *db;
+    close_store(s);
+    buf_printf(&old, FIRST_VERSION, hash_of_story(7, "a"), hash_of_story(7, "b"));
+    (void)snprintf(s->path, sizeof s->path, "%s/old.store", s->dir.path);
+    assert_int_equal(sqlite3_open(s->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, old.data, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    buf_deinit(&old);
+    assert_null(try_open(s->path, DB_READ, &err));
+    open_store(s);
+    assert_rows(s, "PRAGMA user_version", "2");
+    assert_shows(s, "a/2 b/2!");
+    assert_int_equal(PUT(.uri = "a", .version = "1", .seq = 1), STORE_KNOWN);
+    assert_int_equal(PUT(.uri = "c", .version = "1", .seq = 5), STORE_NEW);
+    commit(s);
+    assert_check(s, "afp " EPOCH " " TOPIC " through 5 of 5, 5 stored, 0 holes (), 0 gone ()\n");
+    assert_rows(s, "SELECT id FROM item INDEXED BY item_rest WHERE reason IS NOT NULL", "3");
+    struct history *h = history_new(s->store, TOPIC_ROOT, &err);
+    bool more = true;
+    if (!h) fail_msg("%s", err.message);
+    while (more) {
+        assert_true(history_index(h, 1, &more, &err));
+        commit(s);
+    }
+    assert_true(history_set_marks(h, 1, HISTORY_STARRED, 0, &err));
+    assert_rows(s, "SELECT id, marks FROM mark", "2 2");
+    assert_rows(s, "SELECT rowid FROM search", "2; 4; 5");
+    assert_rows(s, "SELECT rowid FROM search WHERE search MATCH 'secret'", "5");
+    history_free(h);
 }
 
 static void it_has_one_owner_and_many_readers(void **state)
@@ -1028,6 +1112,10 @@ static void it_has_one_owner_and_many_readers(void **state)
     commit(s);
     assert_shows(&reader, "a/1 b/1");
     assert_false(store_join(reader.store, "afp", "#", &err));
+    assert_non_null(strstr(err.message, "reading only"));
+    PUT(.uri = "c", .version = "1", .seq = 3);
+    commit(s);
+    assert_shows(&reader, "a/1 b/1 c/1"); /* what failed left no old view behind */
     store_close(reader.store);
     store_close(NULL);
 }
@@ -1084,6 +1172,7 @@ int main(void)
         TEST(a_full_disk_takes_nothing_and_loses_nothing),
         TEST(half_a_transaction_is_never_committed),
         TEST(a_file_of_a_newer_version_or_another_kind_is_refused),
+        TEST(a_store_of_the_first_version_is_brought_up_to_date),
         TEST(it_has_one_owner_and_many_readers),
         TEST(the_default_file_is_the_users_own),
     };
