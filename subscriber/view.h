@@ -4,12 +4,14 @@
 
 #include "common/error.h"
 #include "subscriber/arrival.h"
+#include "subscriber/theme.h"
 
 struct view_screen {
     bool terminal; /* links, right-to-left isolation, wrapping */
     bool colour;
     size_t columns; /* 0: do not wrap */
     int64_t now_ms;
+    const struct style *highlight; /* of this item; NULL: none */
 };
 
 struct view;

@@ -1,5 +1,6 @@
 #include "subscriber/view_text.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -8,7 +9,7 @@
 #include "common/text.h"
 
 enum {
-    WHEN_COLUMNS = 10,
+    WHEN_COLUMNS = VIEW_WHEN_SIZE - 1,
     SOURCE_COLUMNS = 16,
     NARROW_SOURCE_COLUMNS = 8,
     MARK_COLUMNS = 4,
@@ -48,20 +49,16 @@ static enum mark mark_of(const struct ninjs *item)
     return mark == MARK_NONE && !first ? MARK_UPDATE : mark;
 }
 
-/* The time of day for today's items, the date for others; ten columns. */
-static void put_when(struct buf *out, int64_t when_ms, int64_t now_ms)
+void view_text_when(int64_t when_ms, int64_t now_ms, char out[VIEW_WHEN_SIZE])
 {
     time_t when = (time_t)(when_ms / 1000), now = (time_t)(now_ms / 1000);
     struct tm then, today;
-    char text[32];
-    if (when_ms == DATE_UNKNOWN || !localtime_r(&when, &then) || !localtime_r(&now, &today)) {
-        buf_printf(out, "%*s", WHEN_COLUMNS, "");
-        return;
+    char text[32] = "";
+    if (when_ms != DATE_UNKNOWN && localtime_r(&when, &then) && localtime_r(&now, &today)) {
+        bool same_day = then.tm_year == today.tm_year && then.tm_yday == today.tm_yday;
+        text[strftime(text, sizeof text, same_day ? "%H:%M" : "%Y-%m-%d", &then)] = '\0';
     }
-    bool same_day = then.tm_year == today.tm_year && then.tm_yday == today.tm_yday;
-    text[strftime(text, sizeof text, "%Y-%m-%d", &then)] = '\0';
-    if (same_day) text[strftime(text, sizeof text, "%H:%M", &then)] = '\0';
-    buf_printf(out, "%*.10s", WHEN_COLUMNS, text);
+    (void)snprintf(out, VIEW_WHEN_SIZE, "%*.10s", WHEN_COLUMNS, text);
 }
 
 /* A field that is right-to-left must not reorder its neighbours (UAX #9): it is isolated, on a
@@ -152,6 +149,30 @@ static void put_details(struct text_row *row, const struct arrival *a, size_t in
     buf_putc(out, '\n');
 }
 
+/* A style as the terminal wants it (ECMA-48 SGR; 38;5 and 48;5 are xterm's). */
+static void write_style(char *out, size_t size, const struct style *style, bool colour)
+{
+    static const char codes[] = {1, 2, 3, 4, 7, 9, 5}; /* in the order of enum style_attribute */
+    unsigned attributes = colour ? style->attributes : style->plain;
+    size_t used = (size_t)snprintf(out, size, "\033[0");
+    for (size_t i = 0; i < sizeof codes; i++)
+        if (attributes >> i & 1) used += (size_t)snprintf(out + used, size - used, ";%d", codes[i]);
+    if (colour && style->foreground != STYLE_DEFAULT)
+        used += (size_t)snprintf(out + used, size - used, ";38;5;%d", style->foreground);
+    if (colour && style->background != STYLE_DEFAULT)
+        used += (size_t)snprintf(out + used, size - used, ";48;5;%d", style->background);
+    (void)snprintf(out + used, size - used, "m");
+}
+
+/* The looks of the headline: a highlight rule's, else its urgency's; "" none. */
+static void put_look(char *out, size_t size, const struct view_screen *screen, const char *colour)
+{
+    *out = '\0';
+    if (screen->highlight && screen->terminal)
+        write_style(out, size, screen->highlight, screen->colour);
+    else if (screen->colour) (void)snprintf(out, size, "%s", colour);
+}
+
 void text_row_deinit(struct text_row *row)
 {
     buf_deinit(&row->field);
@@ -166,19 +187,20 @@ void view_text_put(struct text_row *row, const struct arrival *a, const struct v
     size_t indent = WHEN_COLUMNS + 2 + source_columns + 2 + MARK_COLUMNS + 1;
     size_t room = screen->columns > indent + HEADLINE_LEAST ? screen->columns - indent : 0;
     enum mark mark = mark_of(a->item);
-    const char *colour = screen->colour ? marks[mark].colour : "";
+    char look[64], when[VIEW_WHEN_SIZE];
 
-    put_when(out, item_time_ms(a->item), screen->now_ms);
-    buf_puts(out, "  ");
+    view_text_when(item_time_ms(a->item), screen->now_ms, when);
+    buf_printf(out, "%s  ", when);
     put_source(row, a, source_columns, screen, out);
-    buf_printf(out, "  %s%-*s ", colour, MARK_COLUMNS, marks[mark].text);
+    put_look(look, sizeof look, screen, marks[mark].colour);
+    buf_printf(out, "  %s%-*s ", look, MARK_COLUMNS, marks[mark].text);
     buf_clear(&row->field);
     field_clean(field_find("headline", 8), a, &row->field);
     buf_clear(&row->line);
     text_cell(&row->line, row->field.data ? row->field.data : "", row->field.len, HEADLINE_MOST,
               false);
     put_wrapped(out, row->line.data ? row->line.data : "", row->line.len, indent, room, screen);
-    if (*colour) buf_puts(out, plain);
+    if (*look) buf_puts(out, plain);
     buf_putc(out, '\n');
     put_details(row, a, indent, room, screen, out);
 }

@@ -16,4 +16,9 @@ void text_row_deinit(struct text_row *row);
 void view_text_put(struct text_row *row, const struct arrival *a, const struct view_screen *screen,
                    struct buf *out);
 
+/* The time of day for today's items, the date for others, blank for none; ten columns, on the right
+ * of them. */
+#define VIEW_WHEN_SIZE 11 /* with its NUL */
+void view_text_when(int64_t when_ms, int64_t now_ms, char out[VIEW_WHEN_SIZE]);
+
 #endif
