@@ -382,6 +382,17 @@ bool catchup_is_present(const struct catchup *c, const char *publisher, const ch
     return p && p->named && strcmp(p->present->name, epoch) == 0;
 }
 
+bool catchup_repeat(struct catchup *c, int64_t now_mono_ms, struct news_error *err)
+{
+    c->now_mono_ms = now_mono_ms;
+    for (struct publisher *p = c->publishers; p && c->up; p = p->next) {
+        if (is_outstanding(p)) continue;
+        p->timeouts = 0;
+        if (!catchup_round(c, p, 0, err)) return false;
+    }
+    return true;
+}
+
 struct catchup_totals catchup_totals(const struct catchup *c)
 {
     struct catchup_totals t = {.publishers = c->publisher_count};

@@ -98,6 +98,9 @@ bool catchup_from_start(struct catchup *c, const char *publisher, const char *to
 bool catchup_turn(struct catchup *c, int64_t now_mono_ms, struct news_error *err);
 int64_t catchup_deadline(const struct catchup *c); /* monotonic; INT64_MAX: none */
 
+/* The user wants to know now: everybody is asked who is not being asked, at once. */
+bool catchup_repeat(struct catchup *c, int64_t now_mono_ms, struct news_error *err);
+
 /* Is this publisher known to be offline, by its will or by silence? Of one never heard of: true. */
 bool catchup_offline(const struct catchup *c, const char *publisher, int64_t now_mono_ms);
 

@@ -35,9 +35,8 @@ int check_run(const struct settings *s)
     struct totals t = {0};
     struct news_error err = {0};
     char path[4096];
-    const char *file = s->store;
-    if (!file && store_default_path(s->archive, path, sizeof path, &err)) file = path;
-    struct store *store = file ? store_open(file, &db, &err) : NULL;
+    struct store *store =
+        settings_store_path(s, path, sizeof path, &err) ? store_open(path, &db, &err) : NULL;
     bool ok = store && store_check(store, print_row, &t, &err);
     store_close(store);
     if (!ok || !program_flush_stdout(&err)) {

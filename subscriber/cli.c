@@ -1,15 +1,32 @@
 #include "subscriber/cli.h"
 
+#include <stdio.h>
+#include <string.h>
+
+#include "common/date.h"
+#include "common/storage/db.h"
 #include "subscriber/arrival.h"
 
 static void usage(FILE *out)
 {
-    fputs("Usage: newssub [-b URL]... [options]\n"
+    fputs("Usage: newssub [@PROFILE] [-b URL]... [options]\n"
+          "       newssub [@PROFILE] search EXPR [options]\n"
           "\n"
-          "Shows news as it comes from an MQTT broker. Topic options become the narrowest topic\n"
-          "filters, so that the broker selects; without any, all of news/# is shown.\n"
+          "Shows news as it comes from an MQTT broker: on a terminal as a full screen (? shows its\n"
+          "keys), elsewhere as lines. Topic options become the narrowest topic filters, so that the\n"
+          "broker selects; without any, all of news/# is shown. \"search\" looks through what was\n"
+          "stored; @PROFILE takes the settings in section [PROFILE] of the configuration file, too.\n"
           "\n"
-          "Fields for -o FORMAT, as %{field}, %{field:WIDTH} or %{field:-WIDTH}:\n",
+          "A filter EXPR: headline =~ \"budget|impot\" and (urgency <= 3 or located = \"Paris\")\n"
+          "  words, \"some words\", word*     the text has them; marks and case do not matter\n"
+          "  FIELD = \"text\"   !=           the same words; subject = \"sport\" is also sport/football\n"
+          "  FIELD =~ \"regex\" !~           finds something (PCRE2)\n"
+          "  FIELD # \"word\"   !#           has the word, the subject\n"
+          "  FIELD < 3  <= > >=  FIELD between 1:4     urgency, version, age (days, or 2h)\n"
+          "  unread = \"yes\", starred = \"yes\"; and, or, not, parentheses\n"
+          "Besides the fields below there are text, age, unread, starred.\n"
+          "\n"
+          "Fields, in -o FORMAT and --columns as %{field}, %{field:WIDTH} or %{field:-WIDTH}:\n",
           out);
     for (size_t i = 0; field_at(i); i++)
         fprintf(out, "  %-12s %s\n", field_at(i)->name, field_at(i)->help);
@@ -58,6 +75,17 @@ static const struct option options[] = {
      .argument = "FILTER",
      AT(filters),
      .help = "an MQTT topic filter, besides the above"},
+    {.name = "filter",
+     .letter = 'f',
+     .type = OPTION_TEXT,
+     .argument = "EXPR",
+     AT(filter),
+     .help = "of all that only what matches; what its topic can say is left to the broker"},
+    {.name = "hide",
+     .type = OPTION_LIST,
+     .argument = "EXPR",
+     AT(hide),
+     .help = "nothing that matches; hidden items are stored and counted"},
     {.name = "root",
      .type = OPTION_TEXT,
      .argument = "NAME",
@@ -72,8 +100,14 @@ static const struct option options[] = {
      .argument = "VIEW",
      .fallback = "auto",
      AT(output),
-     .help = "text: aligned lines; ndjson: a JSON object a line; tsv: sfeed(5); auto: text; or a "
-             "FORMAT such as \"%{time} %{headline:60}\""},
+     .help = "tui: the full screen; text: aligned lines; ndjson: a JSON object a line; tsv: "
+             "sfeed(5); auto: tui on a terminal, text elsewhere and with -n or --for; or a FORMAT "
+             "such as \"%{time} %{headline:60}\""},
+    {.name = "highlight",
+     .type = OPTION_LIST,
+     .argument = "STYLE: EXPR",
+     AT(highlight),
+     .help = "what matches stands out, as in \"bold red: urgency = 1\""},
     {.name = "count",
      .letter = 'n',
      .type = OPTION_NUMBER,
@@ -101,6 +135,74 @@ static const struct option options[] = {
      .argument = "TIME",
      AT(since),
      .help = "first show what came since then: 2h, 7d, 2026-11-23T08:00:00Z"},
+    {.name = "exec",
+     .type = OPTION_TEXT,
+     .argument = "CMD",
+     AT(exec),
+     .help = "run a command for each item, without a shell: its fields are in the environment "
+             "(NEWSWIRE_HEADLINE, ...) and stand for %{headline}, the item is its input"},
+    {.name = "record",
+     .type = OPTION_TEXT,
+     .argument = "FILE",
+     AT(record),
+     .help = "also append each item to FILE, as -o ndjson prints it; newspub send --replay takes it"},
+
+    {.help = "The full screen"},
+    {.name = "columns",
+     .type = OPTION_TEXT,
+     .argument = "FORMAT",
+     AT(columns),
+     .help = "what a line of the list shows, such as \"%{time} %{source:12} %{headline}\""},
+    {.name = "layout",
+     .type = OPTION_TEXT,
+     .argument = "NAME",
+     .fallback = "auto",
+     AT(layout),
+     .help = "side: list and item side by side; stacked; list: one at a time; auto: by the size"},
+    {.name = "newest-last",
+     .type = OPTION_FLAG,
+     AT(newest_last),
+     .help = "the newest item at the bottom"},
+    {.name = "saved-filter",
+     .type = OPTION_LIST,
+     .argument = "NAME EXPR",
+     AT(saved_filters),
+     .help = "a filter to choose with f"},
+    {.name = "bind",
+     .type = OPTION_LIST,
+     .argument = "KEY COMMAND",
+     AT(binds),
+     .help = "what a key does, as in \"x toggle-star\"; ? lists the commands"},
+    {.name = "colour",
+     .type = OPTION_LIST,
+     .argument = "ELEMENT STYLE",
+     AT(colours),
+     .help = "the looks of an element, as in \"flash bright-red default bold\""},
+    {.name = "no-fold",
+     .type = OPTION_FLAG,
+     AT(no_fold),
+     .help = "show a story from each publisher that has it, not once"},
+    {.name = "keep-unread",
+     .type = OPTION_FLAG,
+     AT(keep_unread),
+     .help = "opening an item does not mark it read; N does"},
+    {.name = "no-mouse",
+     .type = OPTION_FLAG,
+     AT(no_mouse),
+     .help = "leave the mouse to the terminal"},
+    {.name = "browser",
+     .type = OPTION_TEXT,
+     .argument = "CMD",
+     AT(browser),
+     .help = "opens links (default $BROWSER, or xdg-open); %s is the link, else it comes last"},
+    {.name = "browser-terminal",
+     .type = OPTION_FLAG,
+     AT(browser_terminal),
+     .help = "the browser runs in this terminal; without a display it does anyway"},
+    {.name = "clipboard",
+     .type = OPTION_FLAG,
+     AT(clipboard),
+     .help = "let y put links into the terminal's clipboard (OSC 52)"},
 
     {.help = "What is kept"},
     {.name = "store",
@@ -108,11 +210,33 @@ static const struct option options[] = {
      .argument = "FILE",
      AT(store),
      .help = "keep items in FILE, and how far each publisher's numbers were received: what comes "
-             "while we are away is asked for at the next start, and nothing is shown twice"},
+             "while we are away is asked for at the next start, and nothing is shown twice "
+             "(default for the full screen: ~/.local/state/newswire/newssub.store, with a profile "
+             "newssub-PROFILE.store; for lines: none)"},
     {.name = "no-store",
      .type = OPTION_FLAG,
      AT(no_store),
-     .help = "keep nothing (the default as yet)"},
+     .help = "keep nothing on disk"},
+    {.name = "keep-time",
+     .type = OPTION_TIME,
+     .argument = "TIME",
+     .fallback = "90d",
+     AT(keep_ms),
+     .help = "keep items that long; starred ones stay. 0: for ever (an archive's default, here and "
+             "below)"},
+    {.name = "keep-items",
+     .type = OPTION_NUMBER,
+     .argument = "N",
+     .fallback = "200000",
+     .most = 1000000000000,
+     AT(keep_items),
+     .help = "keep at most so many"},
+    {.name = "keep-bytes",
+     .type = OPTION_SIZE,
+     .argument = "SIZE",
+     .fallback = "2G",
+     AT(keep_bytes),
+     .help = "keep at most so much"},
     {.name = "no-sync",
      .type = OPTION_FLAG,
      AT(no_sync),
@@ -142,7 +266,21 @@ static const struct option options[] = {
 static const char *const environment[] = {"NEWSWIRE_BROKER", "broker", NULL};
 
 const struct program newssub = {
-    .name = "newssub", .options = options, .usage = usage, .environment = environment};
+    .name = "newssub",
+    .options = options,
+    .usage = usage,
+    .environment = environment,
+    .profiles = true,
+};
+
+void settings_complete(struct settings *s, const struct options *o)
+{
+    s->profile = o->profile;
+    if (!s->archive) return; /* an archive keeps everything unless it is told otherwise */
+    if (!options_given(o, "keep-time")) s->keep_ms = 0;
+    if (!options_given(o, "keep-items")) s->keep_items = 0;
+    if (!options_given(o, "keep-bytes")) s->keep_bytes = 0;
+}
 
 struct topic_choice settings_choice(const struct settings *s)
 {
@@ -159,4 +297,31 @@ struct topic_choice settings_choice(const struct settings *s)
         .urgency_least = s->urgency.least,
         .urgency_most = s->urgency.most,
     };
+}
+
+bool settings_store_path(const struct settings *s, char *out, size_t size, struct news_error *err)
+{
+    char file[128];
+    const char *name = s->archive ? "archive" : s->profile;
+    if (s->store && snprintf(out, size, "%s", s->store) < (int)size) return true;
+    (void)snprintf(file, sizeof file, "newssub%s%.64s.store", name ? "-" : "", name ? name : "");
+    if (strchr(file, '/'))
+        return news_fail(err, NEWS_ERR_USAGE, "@%s: this name cannot be part of a file's", name);
+    if (!s->store && db_state_path(file, out, size)) return true;
+    return news_fail(err, NEWS_ERR_CONFIG,
+                     "no place for the store: neither XDG_STATE_HOME nor HOME is set");
+}
+
+bool settings_since(const struct settings *s, int64_t *unix_ms, struct news_error *err)
+{
+    const char *text = s->since;
+    long long ms;
+    *unix_ms = DATE_UNKNOWN;
+    if (!text) return true;
+    if (options_read_time(text, &ms)) *unix_ms = date_now_ms() - ms;
+    else if (!date_parse_any(text, strlen(text), unix_ms))
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "--since: \"%.60s\" is neither a time such as 2h nor a date", text);
+    if (*unix_ms < 0) *unix_ms = 0; /* requests begin with 1970 */
+    return true;
 }

@@ -292,3 +292,8 @@ struct catchup *intake_catchup(const struct intake *in)
 {
     return in->catchup;
 }
+
+struct positions *intake_positions(const struct intake *in)
+{
+    return in->positions;
+}

@@ -48,5 +48,7 @@ bool intake_turn(struct intake *in);
 int64_t intake_deadline(const struct intake *in); /* monotonic */
 /* NULL without sync. */
 struct catchup *intake_catchup(const struct intake *in);
+/* Until the next failed commit. */
+struct positions *intake_positions(const struct intake *in);
 
 #endif
