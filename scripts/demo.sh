@@ -2,7 +2,7 @@
 # demo.sh - Newswire on this machine, from nothing: installs what is missing, builds, starts a
 # private broker, publishes the sample feeds of a small coast, and shows them as they arrive.
 #
-#     scripts/demo.sh           live, in this terminal; Ctrl-C ends everything
+#     scripts/demo.sh           live, in this terminal: ? shows the keys, q ends everything
 #     scripts/demo.sh --once    prints the feed as lines and exits (so it does without a terminal)
 #
 # Standard output carries the news alone. Exit status: 0 only if every item was acknowledged and
@@ -98,24 +98,19 @@ show_once() {
     return "$shown"
 }
 
-# Publishes as soon as newssub listens. In the background: newssub has the terminal.
+# In the background: newssub has the terminal. It need not be there first: what it missed it asks
+# for, and the journal has it.
 publish_live() {
-    local deadline=$((SECONDS + subscribe_limit))
-    until grep -q ': subscribed to ' "$temp/newssub.err"; do
-        ((SECONDS < deadline)) || break # its first items may be lost; the others are worth seeing
-        sleep 0.05
-    done
-    exec "$newspub" -b "$BROKER_URL" send --no-journal --publisher harbour --rate "$live_rate" \
-        "${samples[@]}" </dev/null >"$temp/newspub.err" 2>&1
+    exec "$newspub" -b "$BROKER_URL" send --publisher harbour --rate "$live_rate" "${samples[@]}" \
+        </dev/null >"$temp/newspub.err" 2>&1
 }
 
 show_live() {
     local status=0 published=0
-    : >"$temp/newssub.err"
     trap : INT # Ctrl-C is how one leaves newssub; the script then goes on to clean up
     publish_live &
     publisher=$!
-    "$newssub" -b "$BROKER_URL" --verbose 2>"$temp/newssub.err" || status=$?
+    "$newssub" -b "$BROKER_URL" 2>"$temp/newssub.err" || status=$?
 
     if kill -0 "$publisher" 2>/dev/null; then # left before the last item
         kill "$publisher" 2>/dev/null || :
