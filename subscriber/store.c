@@ -179,14 +179,6 @@ struct db *store_db(const struct store *s)
     return s->db;
 }
 
-bool store_default_path(bool archive, char *out, size_t size, struct news_error *err)
-{
-    const char *file = archive ? "newssub-archive.store" : "newssub.store";
-    if (db_state_path(file, out, size)) return true;
-    return news_fail(err, NEWS_ERR_CONFIG,
-                     "no place for the store: neither XDG_STATE_HOME nor HOME is set");
-}
-
 /* -------------------------------------------------------------------------------- Transactions */
 
 /* On a full disk SQLite may undo a transaction by itself. What follows must not begin another one,

@@ -22,8 +22,6 @@ struct store;
 struct store *store_open(const char *path, const struct db_options *db, struct news_error *err);
 void store_close(struct store *s); /* NULL is fine */
 struct db *store_db(const struct store *s);
-/* $XDG_STATE_HOME/newswire/newssub.store; of --archive: newssub-archive.store */
-bool store_default_path(bool archive, char *out, size_t size, struct news_error *err);
 
 /* Fine when one is open; whatever writes here begins one itself. */
 bool store_begin(struct store *s, struct news_error *err);

@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "common/buf.h"
 #include "subscriber/keys.h"
 
 /* ------------------------------------------------------------------------------------ Helpers */
@@ -194,6 +196,36 @@ static void a_wrong_bind_is_told_in_a_sentence(void **state)
     assert_refused("x fly", "--bind \"x fly\": there is no command \"fly\"");
 }
 
+/* docs/screen.md has the table as well; this keeps the two alike. */
+static void the_documentation_lists_every_command_with_its_keys(void **state)
+{
+    (void)state;
+    struct buf doc = {0}, row = {0};
+    const char *root = getenv("NEWS_SOURCE_DIR");
+    char line[4096];
+    if (!root) fail_msg("NEWS_SOURCE_DIR is not set: run the tests with ctest");
+    (void)snprintf(line, sizeof line, "%s/docs/screen.md", root);
+    FILE *f = fopen(line, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        buf_puts(&doc, line);
+    assert_int_equal(fclose(f), 0);
+    for (enum command c = COMMAND_NONE + 1; c < COMMANDS; c++) {
+        const struct command_row *r = command_row(c);
+        buf_clear(&row);
+        buf_puts(&row, "|");
+        for (const char *key = r->keys; *key; key += strspn(key, " ")) {
+            size_t len = strcspn(key, " ");
+            buf_printf(&row, " `%s%.*s`", *key == '|' ? "\\" : "", (int)len, key);
+            key += len;
+        }
+        buf_printf(&row, " | `%s` | %s |\n", r->name, r->help);
+        if (!strstr(doc.data, row.data)) fail_msg("docs/screen.md lacks: %s", row.data);
+    }
+    buf_deinit(&doc);
+    buf_deinit(&row);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +236,7 @@ int main(void)
         cmocka_unit_test(what_is_no_key_is_refused),
         cmocka_unit_test(a_key_is_bound_to_another_command_or_to_none),
         cmocka_unit_test(a_wrong_bind_is_told_in_a_sentence),
+        cmocka_unit_test(the_documentation_lists_every_command_with_its_keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -50,6 +51,28 @@ static void a_message_is_one_line_with_the_program_in_front(void **state)
     log_error("cannot open %s: %d", "feed.xml", 7);
     capture_end(&c, out, sizeof out);
     assert_string_equal(out, "newspub: cannot open feed.xml: 7\n");
+}
+
+static void take_line(void *user, const char *line, bool grave)
+{
+    (void)snprintf(user, 64, "%s%s", grave ? "! " : "", line);
+}
+
+static void whoever_has_the_terminal_gets_the_lines_instead(void **state)
+{
+    (void)state;
+    char out[PIPE_BUF], taken[64] = "";
+    struct capture c = capture_begin();
+    log_init("newssub", true);
+    log_to(take_line, taken);
+    log_error("no \033[31mred");
+    assert_string_equal(taken, "! no \xEF\xBF\xBD[31mred"); /* clean, and without the name */
+    log_note("by the way");
+    assert_string_equal(taken, "by the way");
+    log_to(NULL, NULL);
+    log_error("and now here");
+    capture_end(&c, out, sizeof out);
+    assert_string_equal(out, "newssub: and now here\n");
 }
 
 static void notes_are_for_the_verbose(void **state)
@@ -116,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_is_one_line_with_the_program_in_front),
+        cmocka_unit_test(whoever_has_the_terminal_gets_the_lines_instead),
         cmocka_unit_test(notes_are_for_the_verbose),
         cmocka_unit_test(a_hostile_message_cannot_write_to_the_terminal),
         cmocka_unit_test(a_long_message_is_cut_between_characters),

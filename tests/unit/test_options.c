@@ -19,7 +19,7 @@
 struct settings {
     bool verbose;
     const char *output, *plain;
-    long long count, wait_ms;
+    long long count, wait_ms, size;
     struct option_range urgency;
     struct option_list topics, languages;
 };
@@ -61,6 +61,11 @@ static const struct option table[] = {
      .argument = "TIME",
      .at = offsetof(struct settings, wait_ms),
      .help = "stop after that time"},
+    {.name = "size",
+     .type = OPTION_SIZE,
+     .argument = "SIZE",
+     .at = offsetof(struct settings, size),
+     .help = "no more than that"},
     {.name = "urgency",
      .letter = 'u',
      .type = OPTION_RANGE,
@@ -305,6 +310,27 @@ static void ranges_and_times_have_their_spellings(void **state)
     }
 }
 
+static void sizes_are_of_1024(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        long long size; /* -1: refused */
+    } cases[] = {{"--size 0", 0},       {"--size 4096", 4096},
+                 {"--size 3k", 3072},   {"--size 500M", 500LL << 20},
+                 {"--size 2G", 2LL << 30}, {"--size 1T", 1LL << 40},
+                 {"--size -1", -1},     {"--size 2GB", -1},
+                 {"--size G", -1},      {"--size 9000000000000000T", -1}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct run r;
+        run_start(&r);
+        if (run_parse(&r, cases[i].line) != (cases[i].size >= 0) ||
+            (cases[i].size >= 0 && r.s.size != cases[i].size))
+            fail_msg("%s: %lld %s", cases[i].line, r.s.size, r.err.message);
+        options_deinit(&r.o);
+    }
+}
+
 static void what_is_wrong_is_told_with_the_name_of_the_option(void **state)
 {
     (void)state;
@@ -451,6 +477,38 @@ static void each_source_gives_way_to_the_next(void **state)
     assert_string_equal(r.s.output, "argv");
     assert_int_equal(r.s.topics.count, 1);
     assert_int_equal(r.s.count, 1);
+    options_deinit(&r.o);
+    (void)unlink(path);
+    free(path);
+}
+
+static void a_profile_wins_over_file_and_environment_but_not_over_argv(void **state)
+{
+    (void)state;
+    char *path = file_made("output = file\ncount = 1\ntopic = f1\n"
+                           "[home]\noutput = home\nno-such-name = 1\n"
+                           "[work]\noutput = work\ncount = 2\ntopic = w1\ntopic = w2\n"
+                           "[other]\ncount = 3\n");
+    struct run r;
+    run_start(&r);
+    assert_false(options_given(&r.o, "count"));
+    assert_true(options_set(&r.o, "output", "environment", &r.err));
+    assert_true(run_parse(&r, "--count 4"));
+    if (!options_load_profile(&r.o, path, "work", &r.err)) fail_msg("%s", r.err.message);
+    assert_string_equal(r.s.output, "work"); /* the other section was not even looked at */
+    assert_string_equal(r.o.profile, "work");
+    assert_int_equal(r.s.count, 4);
+    assert_int_equal(r.s.topics.count, 2); /* what stands before the sections is another's */
+    assert_true(options_given(&r.o, "count"));
+    options_deinit(&r.o);
+
+    run_start(&r);
+    assert_false(options_load_profile(&r.o, path, "wor", &r.err));
+    assert_int_equal(r.err.code, NEWS_ERR_CONFIG);
+    assert_non_null(strstr(r.err.message, path));
+    assert_non_null(strstr(r.err.message, "[wor]"));
+    assert_false(options_load_profile(&r.o, path, "home", &r.err));
+    assert_non_null(strstr(r.err.message, ":6: there is no setting \"no-such-name\""));
     options_deinit(&r.o);
     (void)unlink(path);
     free(path);
@@ -788,10 +846,12 @@ int main(void)
         cmocka_unit_test(an_empty_name_in_a_list_is_refused),
         cmocka_unit_test(a_list_has_a_bounded_number_of_values),
         cmocka_unit_test(ranges_and_times_have_their_spellings),
+        cmocka_unit_test(sizes_are_of_1024),
         cmocka_unit_test(what_is_wrong_is_told_with_the_name_of_the_option),
         cmocka_unit_test(the_file_named_on_the_command_line_is_known_before_it_is_parsed),
         cmocka_unit_test(an_option_of_another_command_is_refused),
         cmocka_unit_test(each_source_gives_way_to_the_next),
+        cmocka_unit_test(a_profile_wins_over_file_and_environment_but_not_over_argv),
         cmocka_unit_test(a_file_that_is_read_again_makes_no_list_longer),
         cmocka_unit_test(an_unknown_name_in_the_environment_is_refused),
         cmocka_unit_test(faults_in_a_file_are_told_with_file_and_line),

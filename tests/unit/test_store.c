@@ -1120,22 +1120,6 @@ static void it_has_one_owner_and_many_readers(void **state)
     store_close(NULL);
 }
 
-static void the_default_file_is_the_users_own(void **state)
-{
-    (void)state;
-    struct news_error err = {0};
-    char path[128];
-    assert_int_equal(setenv("XDG_STATE_HOME", "/state", 1), 0);
-    assert_true(store_default_path(false, path, sizeof path, &err));
-    assert_string_equal(path, "/state/newswire/newssub.store");
-    assert_true(store_default_path(true, path, sizeof path, &err));
-    assert_string_equal(path, "/state/newswire/newssub-archive.store");
-    assert_int_equal(unsetenv("XDG_STATE_HOME"), 0);
-    assert_int_equal(unsetenv("HOME"), 0);
-    assert_false(store_default_path(false, path, sizeof path, &err));
-    assert_int_equal(err.code, NEWS_ERR_CONFIG);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -1174,7 +1158,6 @@ int main(void)
         TEST(a_file_of_a_newer_version_or_another_kind_is_refused),
         TEST(a_store_of_the_first_version_is_brought_up_to_date),
         TEST(it_has_one_owner_and_many_readers),
-        TEST(the_default_file_is_the_users_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
