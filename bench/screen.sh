@@ -40,7 +40,8 @@ probe=$build/tests/probe/screen_probe
 # shellcheck source=scripts/broker.sh
 . scripts/broker.sh
 work=$(mktemp -d)
-trap 'broker_stop; rm -rf "$work"' EXIT
+filler='' flood=''
+trap 'kill $filler $flood 2>/dev/null; broker_stop; rm -rf "$work"' EXIT
 export XDG_STATE_HOME=$work/state XDG_CONFIG_HOME=$work/config
 broker_start broker-conf/dev.conf
 
@@ -78,6 +79,7 @@ filler=$!
 wait_for_line "$work/err" 'subscribed to news/'
 "$newspub" -b "$BROKER_URL" send --no-journal --publisher bench "$work/items"
 wait "$filler"
+filler=''
 printf 'store: %s MiB\n' $(($(stat -c %s "$work/store") >> 20))
 
 argv=("$newssub" -b "$BROKER_URL" --store "$work/store" --keep-items 0)
@@ -95,6 +97,7 @@ flood=$!
 printf 'flood of %s items/s: ' "$rate"
 "$probe" keys 100 'Harbour Wire' "${argv[@]}"
 kill "$flood" 2>/dev/null && wait "$flood" 2>/dev/null || :
+flood=''
 
 # took NAME COMMAND...: the median of eleven runs.
 took() {

@@ -529,7 +529,7 @@ void options_help(const struct option *table, FILE *out)
             fprintf(out, "\n%s:\n", row->help);
             continue;
         }
-        char letter[8] = "    ", text[256];
+        char letter[8] = "    ", text[1024];
         if (row->letter) (void)snprintf(letter, sizeof letter, "-%c, ", row->letter);
         int n = fprintf(out, "  %s--%s%s%s", letter, row->name, row->argument ? " " : "",
                         row->argument ? row->argument : "");

@@ -140,6 +140,6 @@ void recorded_place(const struct recorded *r, struct recorded_place *out)
     (void)snprintf(language, sizeof language, "%.*s", (int)l.language_len, l.language);
     if (!topic_language(language, out->language) || strcmp(out->language, "und") == 0)
         *out->language = '\0';
-    if (strncmp(l.subject, "general", 7) != 0)
+    if (strcspn(l.subject, "/") != 7 || strncmp(l.subject, "general", 7) != 0)
         (void)snprintf(out->subject, sizeof out->subject, "%s", l.subject);
 }

@@ -1,9 +1,11 @@
 #include "subscriber/check.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 #include "common/log.h"
+#include "common/text.h"
 #include "subscriber/cli.h"
 #include "subscriber/store.h"
 
@@ -21,11 +23,16 @@ static bool print_row(void *user, const struct store_check_row *row)
     t->items += row->stored;
     t->holes += row->holes;
     t->gone += row->gone;
-    printf("%s  %s:%s  through %llu of %llu, %llu stored", row->topic, row->publisher, row->epoch,
-           (unsigned long long)row->through, (unsigned long long)row->highest,
-           (unsigned long long)row->stored);
+    struct buf topic = {0}, gone = {0}; /* brokers let more through than a terminal should see */
+    text_clean(&topic, row->topic, strlen(row->topic), TEXT_ONE_LINE);
+    text_clean(&gone, row->gone_list, strlen(row->gone_list), TEXT_ONE_LINE);
+    printf("%s  %s:%s  through %llu of %llu, %llu stored", topic.len ? topic.data : "",
+           row->publisher, row->epoch, (unsigned long long)row->through,
+           (unsigned long long)row->highest, (unsigned long long)row->stored);
     if (*row->hole_list) printf("  missing %s", row->hole_list);
-    if (*row->gone_list) printf("  gone %s", row->gone_list);
+    if (gone.len) printf("  gone %s", gone.data);
+    buf_deinit(&topic);
+    buf_deinit(&gone);
     return putchar('\n') != EOF;
 }
 
@@ -35,8 +42,9 @@ int check_run(const struct settings *s)
     struct totals t = {0};
     struct news_error err = {0};
     char path[4096];
-    struct store *store =
-        settings_store_path(s, path, sizeof path, &err) ? store_open(path, &db, &err) : NULL;
+    struct store *store = settings_store_path(s, path, sizeof path, &err)
+                              ? store_open(path, &db, &err)
+                              : NULL;
     bool ok = store && store_check(store, print_row, &t, &err);
     store_close(store);
     if (!ok || !program_flush_stdout(&err)) {

@@ -118,6 +118,7 @@ static const struct option options[] = {
      .help = "leave after N items; 0: never"},
     {.name = "for",
      .type = OPTION_TIME,
+     .commands = NEWSSUB_FEED,
      .argument = "TIME",
      .fallback = "0",
      AT(for_ms),
@@ -137,12 +138,14 @@ static const struct option options[] = {
      .help = "first show what came since then: 2h, 7d, 2026-11-23T08:00:00Z"},
     {.name = "exec",
      .type = OPTION_TEXT,
+     .commands = NEWSSUB_FEED,
      .argument = "CMD",
      AT(exec),
      .help = "run a command for each item, without a shell: its fields are in the environment "
              "(NEWSWIRE_HEADLINE, ...) and stand for %{headline}, the item is its input"},
     {.name = "record",
      .type = OPTION_TEXT,
+     .commands = NEWSSUB_FEED,
      .argument = "FILE",
      AT(record),
      .help = "also append each item to FILE, as -o ndjson prints it; newspub send --replay takes it"},
@@ -215,10 +218,12 @@ static const struct option options[] = {
              "newssub-PROFILE.store; for lines: none)"},
     {.name = "no-store",
      .type = OPTION_FLAG,
+     .commands = NEWSSUB_FEED,
      AT(no_store),
      .help = "keep nothing on disk"},
     {.name = "keep-time",
      .type = OPTION_TIME,
+     .commands = NEWSSUB_FEED,
      .argument = "TIME",
      .fallback = "90d",
      AT(keep_ms),
@@ -226,6 +231,7 @@ static const struct option options[] = {
              "below)"},
     {.name = "keep-items",
      .type = OPTION_NUMBER,
+     .commands = NEWSSUB_FEED,
      .argument = "N",
      .fallback = "200000",
      .most = 1000000000000,
@@ -233,21 +239,25 @@ static const struct option options[] = {
      .help = "keep at most so many"},
     {.name = "keep-bytes",
      .type = OPTION_SIZE,
+     .commands = NEWSSUB_FEED,
      .argument = "SIZE",
      .fallback = "2G",
      AT(keep_bytes),
      .help = "keep at most so much"},
     {.name = "no-sync",
      .type = OPTION_FLAG,
+     .commands = NEWSSUB_FEED,
      AT(no_sync),
      .help = "do not ask publishers for what is missing"},
     {.name = "archive",
      .type = OPTION_FLAG,
+     .commands = NEWSSUB_FEED,
      AT(archive),
      .help = "store everything, show nothing, and answer those who miss something for publishers "
              "that are offline (default ~/.local/state/newswire/newssub-archive.store)"},
     {.name = "check",
      .type = OPTION_FLAG,
+     .commands = NEWSSUB_FEED,
      AT(check),
      .help = "say for each stream of --store FILE what is there, what is missing and what is gone "
              "for good; status 0 only if nothing is missing"},
@@ -276,6 +286,7 @@ const struct program newssub = {
 void settings_complete(struct settings *s, const struct options *o)
 {
     s->profile = o->profile;
+    s->screen_waits = !options_given(o, "connect-timeout");
     if (!s->archive) return; /* an archive keeps everything unless it is told otherwise */
     if (!options_given(o, "keep-time")) s->keep_ms = 0;
     if (!options_given(o, "keep-items")) s->keep_items = 0;
@@ -304,9 +315,12 @@ bool settings_store_path(const struct settings *s, char *out, size_t size, struc
     char file[128];
     const char *name = s->archive ? "archive" : s->profile;
     if (s->store && snprintf(out, size, "%s", s->store) < (int)size) return true;
+    bool bad = s->profile && (strchr(s->profile, '/') || strlen(s->profile) > 64 ||
+                              strcmp(s->profile, "archive") == 0);
+    if (!s->store && bad)
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "@%.70s: no store can have this name; say --store FILE", s->profile);
     (void)snprintf(file, sizeof file, "newssub%s%.64s.store", name ? "-" : "", name ? name : "");
-    if (strchr(file, '/'))
-        return news_fail(err, NEWS_ERR_USAGE, "@%s: this name cannot be part of a file's", name);
     if (!s->store && db_state_path(file, out, size)) return true;
     return news_fail(err, NEWS_ERR_CONFIG,
                      "no place for the store: neither XDG_STATE_HOME nor HOME is set");

@@ -26,8 +26,10 @@ struct settings {
     const char *exec, *record;
     long long keep_ms, keep_items, keep_bytes; /* 0: no limit */
     const char *profile;                       /* NULL: none */
+    bool screen_waits; /* the full screen goes on without a broker: no time was given */
 };
 
+enum { NEWSSUB_FEED = 1, NEWSSUB_SEARCH = 2 }; /* in struct option's commands */
 extern const struct program newssub;
 
 /* What follows from how the options were given. */

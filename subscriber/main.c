@@ -22,9 +22,15 @@ static int search(const struct settings *s, char *const *words, int count)
     return status;
 }
 
-static int run(const struct settings *s, char *const *operands, int count)
+static int run(const struct settings *s, const struct options *o, char *const *operands, int count)
 {
-    if (count > 0 && strcmp(operands[0], "search") == 0) return search(s, operands + 1, count - 1);
+    struct news_error err = {0};
+    bool searching = count > 0 && strcmp(operands[0], "search") == 0;
+    if (searching && !options_check_command(o, NEWSSUB_SEARCH, "search", &err)) {
+        log_error("%s", err.message);
+        return EX_USAGE;
+    }
+    if (searching) return search(s, operands + 1, count - 1);
     if (count > 0) {
         log_error("\"%s\" is neither an option nor a command; try --help", operands[0]);
         return EX_USAGE;
@@ -41,7 +47,7 @@ int main(int argc, char **argv)
     if (status < 0) {
         log_init(newssub.name, settings.dial.verbose);
         settings_complete(&settings, &o);
-        status = run(&settings, argv, operands);
+        status = run(&settings, &o, argv, operands);
     }
     options_deinit(&o);
     return status;

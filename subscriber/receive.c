@@ -14,8 +14,7 @@ enum {
     REFUSALS_TOLD = 10, /* one by one; the rest are counted */
     CLOSE_TIMEOUT_MS = 2000,
     GAPS_EVERY_MS = 1000,
-    BUSY_MS = 1000,     /* so long after an item more are expected */
-    BEHIND_MAX = 10000, /* rows that a crash may show again, when the sinks are never idle */
+    BUSY_MS = 1000, /* so long after an item more are expected */
 };
 
 /* ---- items ---- */
@@ -35,8 +34,7 @@ bool receive_is_enough(const struct receive *r)
 /* What is read from now on would be acknowledged without being shown, or kept without bound. */
 static bool is_full(const struct receive *r)
 {
-    return receive_is_enough(r) || sinks_full(&r->sinks) ||
-           r->shown_ids.put_id - r->shown_ids.out.id > BEHIND_MAX;
+    return receive_is_enough(r) || sinks_full(&r->sinks);
 }
 
 void receive_show(void *user, const struct arrival *a, int64_t id)
@@ -45,7 +43,9 @@ void receive_show(void *user, const struct arrival *a, int64_t id)
     if (r->over || receive_is_enough(r) || r->sinks.count == 0)
         return; /* the next start shows it */
     if (id > 0) shown_put(&r->shown_ids, id);
-    if (choice_has(r->choice, a->topic) && sinks_put(&r->sinks, a, id, r->now_ms)) r->shown++;
+    bool again = id > 0 && id <= r->given_id;
+    if (choice_has(r->choice, a->topic) && sinks_put(&r->sinks, a, id, again, r->now_ms))
+        r->shown++;
     if (r->link && is_full(r)) link_set_reading(r->link, false);
 }
 
@@ -76,7 +76,7 @@ bool receive_let_out(struct receive *r)
         return false;
     }
     if (sinks_gone(&r->sinks)) r->over = true;
-    else if (sinks_idle(&r->sinks)) shown_out(&r->shown_ids, STDOUT_FILENO);
+    else if (sinks_idle(&r->sinks, false)) shown_out(&r->shown_ids, r->shown_fd);
     return true;
 }
 
@@ -255,9 +255,12 @@ static bool on_commit(void *user, struct news_error *err)
     return news_fail(err, NEWS_ERR_IO, "the store takes nothing");
 }
 
+/* What is said last may be why the screen closes: receive_leave_screen() says it again. */
 void receive_log(void *user, const char *line, bool grave)
 {
-    tui_message(user, line, grave);
+    struct receive *r = user;
+    if (grave) (void)snprintf(r->last_words, sizeof r->last_words, "%s", line);
+    tui_message(r->tui, line, grave);
 }
 
 const struct tui_host receive_host = {
@@ -289,6 +292,7 @@ static void on_signal(void *user, short revents)
     (void)revents;
     int signal_number = program_signal_next(r->signal_fd);
     if (signal_number == 0) return;
+    r->signals++;
     if (r->over) r->closed = true; /* asked twice: at once */
     r->over = true;
     if (r->status == EX_OK) r->status = 128 + signal_number;
@@ -306,7 +310,6 @@ static void on_link(void *user, short revents)
 {
     struct receive *r = user;
     r->now_ms = date_now_ms();
-    link_set_reading(r->link, !r->over && !is_full(r));
     link_service(r->link, revents);
 }
 
@@ -341,10 +344,13 @@ static void keep_up(struct receive *r)
 {
     struct news_error err = {0};
     int64_t now = date_mono_ms();
-    if (r->stalled || r->over) return;
-    if (!upkeep_turn(&r->upkeep, now < r->came_mono_ms + BUSY_MS, r->now_ms, now, &err))
-        log_note("%s", err.message);
-    if (r->store && store_dirty(r->store)) (void)commit(r);
+    if (r->stalled || r->over || now < upkeep_due(&r->upkeep)) return;
+    if (upkeep_turn(&r->upkeep, now < r->came_mono_ms + BUSY_MS, r->now_ms, now, &err)) {
+        if (store_dirty(r->store)) (void)commit(r);
+        return;
+    }
+    log_note("%s", err.message);
+    store_rollback(r->store); /* half a slice is none; nothing else is in it, between batches */
 }
 
 static void add_deadlines(struct receive *r)
@@ -353,7 +359,6 @@ static void add_deadlines(struct receive *r)
     if (r->over) poll_set_deadline(r->set, r->close_mono_ms);
     poll_set_deadline(r->set, shown_due(&r->shown_ids));
     if (r->over) return;
-    poll_set_deadline(r->set, r->stop_mono_ms);
     if (!is_full(r)) poll_set_deadline(r->set, intake_deadline(r->intake));
     if (!r->stalled) poll_set_deadline(r->set, upkeep_due(&r->upkeep));
     if (r->librarian && librarian_busy(r->librarian)) poll_set_deadline(r->set, 0);
@@ -369,7 +374,9 @@ static bool wait_once(struct receive *r, bool with_link)
     poll_set_add(r->set, r->signal_fd, POLLIN, on_signal, r);
     poll_set_add(r->set, r->watch_fd, POLLIN, on_watch, r);
     sinks_poll(&r->sinks, r->set);
+    if (!r->over) poll_set_deadline(r->set, r->stop_mono_ms);
     if (with_link) {
+        link_set_reading(r->link, !r->over && !is_full(r));
         struct transport_wait w = link_wait(r->link);
         poll_set_add_always(r->set, w.fd, w.events, on_link, r);
         poll_set_deadline(r->set, w.deadline_mono_ms);
@@ -397,17 +404,29 @@ static void turn(struct receive *r)
     look_for_gaps(r, date_mono_ms());
 }
 
-/* A slow reader may still want what came, and commands their end. A signal cuts it short. */
+static bool is_waited_for(const struct receive *r, bool wholly)
+{
+    bool goes_on = r->signals == 0 && !r->failed && !sinks_gone(&r->sinks);
+    if (!wholly) return goes_on && sinks_full(&r->sinks) && date_mono_ms() < r->stop_mono_ms;
+    return (goes_on && !sinks_idle(&r->sinks, false)) ||
+           (r->signals < 2 && !sinks_idle(&r->sinks, true));
+}
+
 void receive_drain(struct receive *r, bool wholly)
 {
-    while (receive_let_out(r) && r->status < 128 && !sinks_gone(&r->sinks) &&
-           (wholly ? !sinks_idle(&r->sinks) : sinks_full(&r->sinks)))
-        if (!wait_once(r, false)) return;
+    (void)receive_let_out(r);
+    while (is_waited_for(r, wholly) && wait_once(r, false))
+        (void)receive_let_out(r);
 }
 
 static void finish(struct receive *r)
 {
+    receive_leave_screen(r);
     receive_drain(r, true);
+    struct exec_totals commands = r->exec ? exec_totals(r->exec) : (struct exec_totals){0};
+    if (commands.running + commands.waiting > 0)
+        log_error("--exec: %zu commands were ended, %zu were not begun", commands.running,
+                  commands.waiting);
     keep_shown(r, INT64_MAX - 1);
     if (r->refused > REFUSALS_TOLD) log_error("%zu more were refused", r->refused - REFUSALS_TOLD);
     log_note("%lld shown, %zu not to be shown, %zu refused", r->shown, r->sinks.hidden, r->refused);

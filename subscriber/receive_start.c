@@ -1,6 +1,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/date.h"
@@ -14,6 +15,7 @@ enum {
     JITTER_FIRST_MS = 200,  /* before the first requests for what is missing, at the start */
     JITTER_AGAIN_MS = 2000, /* when many subscribers may have lost the same broker */
     SYNC_LIMIT = 2000,      /* items an answer */
+    RECALLED = 5000,        /* stories whose corrections are awaited */
     SCREEN_LAST = 100,      /* --last of the full screen, for whom it has never met */
     MEMORY_ITEMS = 20000,   /* kept by a full screen without a store on disk */
     MEMORY_BYTES = 48 << 20,
@@ -59,16 +61,37 @@ static bool find_last(struct receive *r, uint64_t n, int64_t *first, struct news
     }
 }
 
+static bool recall_row(void *user, const struct store_row *row)
+{
+    struct receive *r = user;
+    struct ninjs item;
+    struct arrival a;
+    if (row->id > r->given_id) return false;
+    if (arrival_read(&a, &item, r->settings->root, row->topic, row->bytes, row->len,
+                     row->received_ms))
+        sinks_recall(&r->sinks, &a, r->now_ms);
+    return true;
+}
+
+/* Kills and corrections of what the programs before this one showed are to be seen. */
+static bool recall(struct receive *r, struct news_error *err)
+{
+    int64_t first;
+    return !r->sinks.rules || (store_last(r->store, RECALLED, &first, err) &&
+                               store_each(r->store, first, recall_row, r, err));
+}
+
 /* The full screen, which joins the sinks later, shows the store by itself. */
 static bool show_stored(struct receive *r, struct news_error *err)
 {
     const struct settings *s = r->settings;
-    int64_t first = r->shown_ids.out.id + 1, asked = first, end;
+    int64_t first = r->given_id + 1, asked = first, end;
     if (r->screen && r->sinks.count == 0) {
         if (!store_last(r->store, 0, &end, err)) return false;
         shown_put(&r->shown_ids, end - 1);
         return receive_let_out(r);
     }
+    if (!recall(r, err)) return false;
     if (!r->screen && s->last > 0 && !find_last(r, (uint64_t)s->last, &asked, err)) return false;
     if (!r->screen && r->since_ms != DATE_UNKNOWN &&
         !store_since(r->store, r->since_ms, &asked, err))
@@ -100,8 +123,7 @@ static bool open_store(struct receive *r, struct news_error *err)
     r->store = store_open(path, &db, err);
     r->kept = r->store != NULL;
     if (r->store || s->store || !r->screen || err->code != NEWS_ERR_BUSY) return r->store != NULL;
-    log_error("%s; this window keeps nothing", err->message);
-    return open_memory(r, err);
+    return open_memory(r, err); /* add_screen() tells */
 }
 
 /* The rows of a store: looked at, searched, kept within limits. */
@@ -123,18 +145,20 @@ static bool open_history(struct receive *r, struct news_error *err)
 }
 
 /* "auto" is the full screen where a person sits in front of it and nothing is to be counted. */
-static bool choose_screen(const struct settings *s, bool *screen, struct news_error *err)
+static bool choose_screen(struct receive *r, struct dial_settings *dial, struct news_error *err)
 {
+    const struct settings *s = r->settings;
     bool automatic = strcmp(s->output, "auto") == 0;
-    *screen = strcmp(s->output, "tui") == 0;
-    if (s->archive) *screen = false;
-    else if (automatic && !s->count && !s->for_ms && isatty(STDIN_FILENO) &&
-             isatty(STDOUT_FILENO)) {
+    r->screen = strcmp(s->output, "tui") == 0;
+    if (r->screen && !screen_possible(err)) return false;
+    if (automatic && !s->archive && !s->count && !s->for_ms && isatty(STDIN_FILENO) &&
+        isatty(STDOUT_FILENO)) {
         struct news_error why = {0};
-        *screen = screen_possible(&why);
-        if (!*screen) log_error("%s; lines instead", why.message);
+        r->screen = screen_possible(&why);
+        if (!r->screen) log_error("%s; lines instead", why.message);
     }
-    return automatic || !*screen || screen_possible(err);
+    if (r->screen && s->screen_waits) dial->connect_timeout_ms = 0; /* there is much to read */
+    return true;
 }
 
 static bool add_side_sinks(struct receive *r, struct news_error *err)
@@ -143,22 +167,27 @@ static bool add_side_sinks(struct receive *r, struct news_error *err)
     if (s->record) {
         struct recording *recording = recording_new(s->record, err);
         if (!recording) return false;
-        sinks_add(&r->sinks,
-                  (struct sink){.ops = &recording_sink, .self = recording, .whole = true});
+        sinks_add(
+            &r->sinks,
+            (struct sink){.ops = &recording_sink, .self = recording, .whole = true, .side = true});
     }
     if (!s->exec) return true;
     r->exec = exec_new(s->exec, r->screen ? -1 : STDERR_FILENO, err);
-    if (r->exec) sinks_add(&r->sinks, (struct sink){.ops = &exec_sink, .self = r->exec});
+    if (r->exec)
+        sinks_add(&r->sinks,
+                  (struct sink){.ops = &exec_sink, .self = r->exec, .side = true, .apart = true});
     return r->exec != NULL;
 }
 
 static bool add_lines(struct receive *r, struct news_error *err)
 {
     const struct settings *s = r->settings;
+    r->shown_fd = -1;
     if (r->screen || (s->archive && strcmp(s->output, "auto") == 0)) return true;
     if (!program_stdout_ok(err)) return false;
     struct lines *lines = lines_new(s->output, r->rules, err);
     if (!lines) return false;
+    r->shown_fd = STDOUT_FILENO;
     sinks_add(&r->sinks,
               (struct sink){.ops = &lines_sink, .self = lines, .whole = lines_whole(lines)});
     return true;
@@ -181,7 +210,9 @@ static bool add_screen(struct receive *r, struct news_error *err)
     if (!r->tui) return false;
     sinks_add(&r->sinks,
               (struct sink){.ops = &tui_sink, .self = r->tui, .unruled = true, .whole = true});
-    log_to(receive_log, r->tui);
+    log_to(receive_log, r);
+    if (!r->kept && !r->settings->no_store)
+        log_error("another newssub has the store: this window keeps nothing");
     return true;
 }
 
@@ -253,7 +284,8 @@ static bool open_sinks(struct receive *r, struct news_error *err)
 static bool open_shown(struct receive *r, struct news_error *err)
 {
     bool any = r->sinks.count > 0 || r->screen;
-    if (!shown_init(&r->shown_ids, any ? r->store : NULL, STDOUT_FILENO, err)) return false;
+    if (!shown_init(&r->shown_ids, any ? r->store : NULL, r->shown_fd, err)) return false;
+    r->given_id = r->shown_ids.out.id;
     if (r->shown_ids.cut > 0)
         log_error("standard output: %lld bytes that were written before a crash are written again",
                   (long long)r->shown_ids.cut);
@@ -284,17 +316,25 @@ bool receive_start(struct receive *r, struct dial_settings *dial, struct news_er
     r->close_mono_ms = INT64_MAX;
     r->set = poll_set_new(err);
     return r->set && check_settings(s, err) && settings_since(s, &r->since_ms, err) &&
-           choose_screen(s, &r->screen, err) && dial_read_password(dial, err) &&
-           open_sinks(r, err) && open_store(r, err) && open_history(r, err) &&
-           program_signals(&r->signal_fd, err) && open_shown(r, err) &&
-           (r->link = dial_open(dial, NULL, &events, err)) && open_intake(r, err) &&
-           (!r->screen || add_screen(r, err)) && subscribe(r, err);
+           choose_screen(r, dial, err) && dial_read_password(dial, err) && open_sinks(r, err) &&
+           open_store(r, err) && open_history(r, err) && program_signals(&r->signal_fd, err) &&
+           open_shown(r, err) && (r->link = dial_open(dial, NULL, &events, err)) &&
+           open_intake(r, err) && (!r->screen || add_screen(r, err)) && subscribe(r, err);
+}
+
+void receive_leave_screen(struct receive *r)
+{
+    if (!r->tui) return;
+    sinks_drop(&r->sinks, r->tui);
+    r->tui = NULL;
+    log_to(NULL, NULL);
+    if (r->status > EX_OK && r->status < 128) log_error("%s", r->last_words);
 }
 
 void receive_stop(struct receive *r)
 {
-    sinks_free(&r->sinks); /* gives the terminal back */
-    log_to(NULL, NULL);
+    receive_leave_screen(r);
+    sinks_free(&r->sinks);
     link_destroy(r->link);
     librarian_free(r->librarian);
     intake_free(r->intake);
@@ -304,4 +344,6 @@ void receive_stop(struct receive *r)
     choice_free(r->choice);
     rules_free(r->rules);
     poll_set_free(r->set);
+    if (r->signal_fd >= 0) (void)close(r->signal_fd);
+    if (r->watch_fd >= 0) (void)close(r->watch_fd);
 }

@@ -47,6 +47,10 @@ struct receive {
     int64_t came_mono_ms, gaps_mono_ms; /* an item last came; the gaps were last looked at */
     long long shown, shown_mark;
     struct shown shown_ids;
+    int shown_fd;     /* standard output, where lines go there; else -1 */
+    int64_t given_id; /* what was put by the programs before this one */
+    unsigned signals; /* that asked for the end */
+    char last_words[240];
     bool stalled; /* the store takes nothing */
     size_t refused;
     int status;
@@ -58,6 +62,8 @@ struct receive {
  * receive_stop(). */
 bool receive_start(struct receive *r, struct dial_settings *dial, struct news_error *err);
 void receive_stop(struct receive *r);
+/* Gives the terminal back, and says there why, when something went wrong. */
+void receive_leave_screen(struct receive *r);
 
 /* ---- receive.c ---- */
 
@@ -72,7 +78,8 @@ bool receive_publish(void *user, const char *topic, const char *payload, size_t 
 bool receive_let_out(struct receive *r);
 bool receive_is_enough(const struct receive *r); /* -n */
 /* A slow reader may still want what came, and commands their end: waits until there is room again,
- * or, wholly, until nothing waits any more. A signal cuts it short. */
+ * or, wholly, until nothing waits any more. A signal ends the wait for the reader, a second one that
+ * for commands. */
 void receive_drain(struct receive *r, bool wholly);
 
 #endif

@@ -1,5 +1,6 @@
 #include "subscriber/search.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@
 /* What was found is kept as ids, newest first, and printed from the other end. */
 struct found {
     const struct choice *choice;
+    bool whole;          /* also what is embargoed, withheld, expired: a machine reads it */
     struct filter *also; /* -f, of a profile perhaps; NULL: none */
     int64_t now_ms;
     int64_t *ids;
@@ -26,6 +28,7 @@ static bool is_chosen(const struct found *f, const struct history_row *row)
                                      .starred = row->marks & HISTORY_STARRED,
                                      .now_ms = f->now_ms};
     return choice_has(f->choice, row->arrival->topic) &&
+           (f->whole || !arrival_hidden(row->arrival, f->now_ms)) &&
            (!f->also || filter_match(f->also, &s) != FILTER_NO);
 }
 
@@ -119,7 +122,9 @@ static bool open_all(struct search *s, const struct settings *settings, const ch
     if (!s->history || !program_stdout_ok(err)) return false;
     s->printing.set = poll_set_new(err);
     if (s->printing.set) s->printing.lines = lines_new(settings->output, s->rules, err);
-    return s->printing.lines != NULL;
+    if (!s->printing.lines) return false;
+    s->found.whole = lines_whole(s->printing.lines);
+    return true;
 }
 
 static void close_all(struct search *s)
@@ -153,6 +158,7 @@ int search_run(const struct settings *settings, const char *expression)
 {
     struct search s = {0};
     struct news_error err = {0};
+    (void)signal(SIGPIPE, SIG_IGN);
     bool ok = run(&s, settings, expression, &err);
     if (ok) log_note("%zu found", s.found.count);
     else log_error("%s", err.message);

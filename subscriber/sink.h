@@ -32,6 +32,8 @@ struct sink {
     void *self;
     bool unruled; /* gets what the rules hide, too */
     bool whole;   /* gets what is withheld, embargoed, expired, too */
+    bool side;    /* not what the user looks at: gets nothing a second time, and is not counted */
+    bool apart;   /* what waits in it does not hold up the record of what was shown */
 };
 
 #endif

@@ -1,11 +1,23 @@
 #include "subscriber/sinks.h"
 
 #include <assert.h>
+#include <string.h>
 
 void sinks_add(struct sinks *s, struct sink sink)
 {
     assert(s->count < SINKS_MAX);
     s->list[s->count++] = sink;
+}
+
+void sinks_drop(struct sinks *s, const void *self)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct sink sink = s->list[i];
+        if (sink.self != self) continue;
+        memmove(&s->list[i], &s->list[i + 1], (--s->count - i) * sizeof sink);
+        sink.ops->free(sink.self);
+        return;
+    }
 }
 
 void sinks_free(struct sinks *s)
@@ -29,18 +41,24 @@ static bool is_ruled_out(struct sinks *s, const struct arrival *a, int64_t now_m
     return false;
 }
 
-bool sinks_put(struct sinks *s, const struct arrival *a, int64_t id, int64_t now_ms)
+void sinks_recall(struct sinks *s, const struct arrival *a, int64_t now_ms)
+{
+    (void)is_ruled_out(s, a, now_ms);
+}
+
+bool sinks_put(struct sinks *s, const struct arrival *a, int64_t id, bool again, int64_t now_ms)
 {
     bool ruled_out = is_ruled_out(s, a, now_ms), waits = arrival_hidden(a, now_ms) != NULL;
-    bool taken = false;
+    bool seen = false;
     for (size_t i = 0; i < s->count; i++) {
         const struct sink *sink = &s->list[i];
-        if ((ruled_out && !sink->unruled) || (waits && !sink->whole)) continue;
+        if ((ruled_out && !sink->unruled) || (waits && !sink->whole) || (again && sink->side))
+            continue;
         sink->ops->put(sink->self, a, id, now_ms);
-        taken = true;
+        seen |= !sink->side;
     }
-    s->hidden += !taken;
-    return taken;
+    s->hidden += !seen;
+    return seen;
 }
 
 bool sinks_committed(struct sinks *s, struct news_error *err)
@@ -64,10 +82,12 @@ bool sinks_full(const struct sinks *s)
     return false;
 }
 
-bool sinks_idle(const struct sinks *s)
+bool sinks_idle(const struct sinks *s, bool apart)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (s->list[i].ops->idle && !s->list[i].ops->idle(s->list[i].self)) return false;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct sink *sink = &s->list[i];
+        if (sink->apart == apart && sink->ops->idle && !sink->ops->idle(sink->self)) return false;
+    }
     return true;
 }
 

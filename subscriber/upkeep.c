@@ -6,6 +6,7 @@ enum {
     FIRST_MS = 500, /* the first screen goes before */
     PRUNE_FIRST_MS = 5000,
     PRUNE_EVERY_MS = 60000,
+    AGAIN_MS = 60000, /* after a failure */
 };
 
 void upkeep_init(struct upkeep *u, struct history *h, const struct history_limits *l,
@@ -30,9 +31,11 @@ int64_t upkeep_due(const struct upkeep *u)
     return u->prune_mono_ms;
 }
 
-static bool prune(struct upkeep *u, int64_t now_ms, int64_t now_mono_ms, struct news_error *err)
+/* One thing at a time, so that the failure of one does not undo the other. */
+static bool slice(struct upkeep *u, int64_t now_ms, int64_t now_mono_ms, struct news_error *err)
 {
-    if (!u->prune && now_mono_ms < u->prune_mono_ms) return true;
+    if (!u->prune && now_mono_ms < u->prune_mono_ms)
+        return !u->index || history_index(u->history, INDEX_ROWS, &u->index, err);
     u->prune_mono_ms = now_mono_ms + PRUNE_EVERY_MS;
     return history_prune(u->history, &u->limits, now_ms, PRUNE_ROWS, &u->prune, err);
 }
@@ -42,10 +45,9 @@ bool upkeep_turn(struct upkeep *u, bool busy, int64_t now_ms, int64_t now_mono_m
 {
     if (now_mono_ms < upkeep_due(u)) return true;
     u->next_mono_ms = now_mono_ms + (busy ? UPKEEP_SLICE_MS : 0);
-    bool ok = (!u->index || history_index(u->history, INDEX_ROWS, &u->index, err)) &&
-              prune(u, now_ms, now_mono_ms, err);
-    if (ok) return true;
+    if (slice(u, now_ms, now_mono_ms, err)) return true;
     /* Later again: a full disk is told once by whoever stores, not by each slice. */
-    u->next_mono_ms = u->prune_mono_ms = now_mono_ms + PRUNE_EVERY_MS;
+    u->next_mono_ms = now_mono_ms + AGAIN_MS;
+    u->prune = false;
     return false;
 }

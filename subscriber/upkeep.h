@@ -23,7 +23,8 @@ void upkeep_init(struct upkeep *u, struct history *h, const struct history_limit
 void upkeep_stored(struct upkeep *u);
 /* When a slice is due; INT64_MAX: nothing is. */
 int64_t upkeep_due(const struct upkeep *u);
-/* One slice, if it is due, in a transaction that the caller commits. busy: items are coming. */
+/* One slice, if it is due, in a transaction that the caller commits, or after a failure rolls back.
+ * busy: items are coming. */
 bool upkeep_turn(struct upkeep *u, bool busy, int64_t now_ms, int64_t now_mono_ms,
                  struct news_error *err);
 

@@ -65,7 +65,7 @@ static const struct {
     put_view put;
     bool hides;
 } kinds[] = {
-    {"auto", put_text, true}, /* the full screen joins here */
+    {"auto", put_text, true},
     {"text", put_text, true},
     {"ndjson", put_ndjson, false},
     {"tsv", put_tsv, true},

@@ -16,7 +16,7 @@ struct view_screen {
 
 struct view;
 
-/* spec: "text", "ndjson", "tsv", "auto" (today: text), or a format string such as
+/* spec: "text", "ndjson", "tsv", "auto" (text), or a format string such as
  * "%{time} %{headline:60}". Copied. NULL: a malformed one, err says what. */
 struct view *view_new(const char *spec, struct news_error *err);
 void view_free(struct view *v); /* NULL is fine */
