@@ -5,10 +5,11 @@
  * while the terminal takes it. Work that takes long (loading older items, judging all of them by a
  * new filter, a search) is done in slices between the events of the loop.
  *
- * tui.c is the controller, tui_views.c what is open (the river, search results, pages),
- * tui_command.c a function for each command, tui_load.c the background work, tui_draw.c and
- * tui_bars.c the frame, tui_mouse.c the mouse. model.h, page.h, list_row.h, prompt.h and opener.h
- * do the rest. Threads: one. */
+ * tui.c is the controller, tui_views.c what is open (the river, search results, pages). A function
+ * for each command: tui_move.c, tui_hand.c (browser, clipboard, files, pages), tui_choose.c
+ * (filters, searches), tui_command.c (marks, and the tables together). tui_load.c is the background
+ * work, tui_draw.c and tui_bars.c the frame, tui_mouse.c the mouse. model.h, page.h, list_row.h,
+ * prompt.h and opener.h do the rest. Threads: one. */
 #ifndef SUBSCRIBER_TUI_H
 #define SUBSCRIBER_TUI_H
 

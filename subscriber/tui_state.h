@@ -212,14 +212,30 @@ bool search_begin(struct tui *t, const char *text, struct filter *f);
 void load_judge(struct tui *t, struct tui_list *l);
 bool ids_add(struct ids *ids, int64_t id);
 
-/* ---- tui_command.c ---- */
+/* ---- commands: tui_move.c, tui_hand.c, tui_choose.c, tui_command.c ---- */
 
+struct tui_action {
+    enum command command;
+    void (*run)(struct tui *t); /* NULL: behind the last */
+};
+extern const struct tui_action tui_moves[], tui_hands[], tui_choices[];
 void command_run(struct tui *t, enum command c);
 /* A digit that is bound to nothing opens the link of that number, where links are shown. */
 bool command_digit(struct tui *t, int code);
 /* What was typed at the prompt. */
 void command_entered(struct tui *t, enum prompt_kind kind, const char *text);
 void command_check(struct tui *t); /* after each key in a prompt: tells what is wrong so far */
+void prompt_ask(struct tui *t, enum prompt_kind kind, const char *title, const char *text,
+                const char *(*complete)(void *user, const char *prefix, size_t i));
+/* The item at the cursor to a command, into a file; its link of that number to the browser. */
+void hand_pipe(struct tui *t, const char *command);
+void hand_save(struct tui *t, const char *name);
+void hand_link(struct tui *t, const char *number);
+/* The place of the cursor; MODEL_NONE: the list is empty, which is said. */
+int64_t item_chosen(struct tui *t);
+void mark_chosen(struct tui *t, unsigned set, unsigned clear);
+/* The item at the cursor, unless it is to stay unread. */
+void mark_read(struct tui *t);
 /* Sets marks of the item at the place, in the store and in all lists. */
 bool mark_item(struct tui *t, struct tui_list *l, int64_t place, unsigned set, unsigned clear);
 void commit_marks(struct tui *t);
