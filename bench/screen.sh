@@ -91,14 +91,6 @@ done
 "$probe" quiet "Number $items " "${argv[@]}"
 "$probe" first "Number $items " "${argv[@]}"
 
-make_items $((items + 1)) $((items + rate * 20)) >"$work/flood"
-"$newspub" -b "$BROKER_URL" send --no-journal --publisher bench --rate "$rate" "$work/flood" &
-flood=$!
-printf 'flood of %s items/s: ' "$rate"
-"$probe" keys 100 'Harbour Wire' "${argv[@]}"
-kill "$flood" 2>/dev/null && wait "$flood" 2>/dev/null || :
-flood=''
-
 # took NAME COMMAND...: the median of eleven runs.
 took() {
     local name=$1 i start
@@ -117,3 +109,11 @@ took 'search --last 50 A B and language' search --last 50 'bace and ceid and lan
 took 'search a regular expression' search 'headline =~ "^number 99[0-9]+ "'
 took 'grep -c zephyr in the NDJSON' grep -c zephyr "$work/items"
 took 'newssub --version' "$newssub" --version
+
+make_items $((items + 1)) $((items + rate * 20)) >"$work/flood"
+"$newspub" -b "$BROKER_URL" send --no-journal --publisher bench --rate "$rate" "$work/flood" &
+flood=$!
+printf 'flood of %s items/s: ' "$rate"
+"$probe" keys 100 'Harbour Wire' "${argv[@]}"
+kill "$flood" 2>/dev/null && wait "$flood" 2>/dev/null || :
+flood=''

@@ -130,7 +130,8 @@ static const struct option options[] = {
      .fallback = "0",
      .most = 1000000,
      AT(last),
-     .help = "first show the last N items, of the store and of publishers met for the first time"},
+     .help = "first show the last N items, of the store and of publishers met for the first time "
+             "(the full screen shows its whole store; of new publishers 100, if not said)"},
     {.name = "since",
      .type = OPTION_TEXT,
      .argument = "TIME",

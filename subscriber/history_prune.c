@@ -134,7 +134,7 @@ static bool erase_oldest(struct history *h, struct pruning *p, size_t rows, bool
                          struct news_error *err)
 {
     bool there, beyond;
-    struct candidate c;
+    struct candidate c = {0};
     *more = false;
     for (size_t n = 0; n < rows; n++) {
         if (!next_candidate(h, p, &c, &there, err)) return false;

@@ -333,11 +333,12 @@ static void put_stream(const char *topic, struct buf *out)
 
 void list_gap_text(struct buf *out, const struct gap *g)
 {
-    buf_printf(out, "%" PRIu64 " missing: ", g->last - g->first + 1);
+    buf_printf(out, "%" PRIu64 "%s", g->last - g->first + 1,
+               g->reason ? " gone for good: " : " missing: ");
     put_stream(g->topic, out);
     buf_printf(out, " %" PRIu64, g->first);
     if (g->last > g->first) buf_printf(out, " to %" PRIu64, g->last);
-    buf_puts(out, g->reason ? ", gone for good: " : ", asked for");
+    buf_puts(out, g->reason ? ", " : ", asked for");
     if (g->reason) text_clean(out, g->reason, strlen(g->reason), TEXT_ONE_LINE);
 }
 

@@ -407,6 +407,14 @@ int64_t model_put(struct model *m, const struct arrival *a, int64_t id, unsigned
     return place;
 }
 
+/* A row that was stored before us: its earlier versions are not told, but its number tells. */
+static bool is_later_version(const struct arrival *a)
+{
+    struct json_slice version = a->item->member[NINJS_VERSION];
+    return version.at && !json_is(version, "1") && !json_is(version, "0") &&
+           item_status(a->item) != ITEM_CANCELED;
+}
+
 bool model_put_older(struct model *m, const struct arrival *a, int64_t id, unsigned marks,
                      int64_t now_ms)
 {
@@ -415,6 +423,7 @@ bool model_put_older(struct model *m, const struct arrival *a, int64_t id, unsig
     if (table_find(&m->stories, who.story) != SLOT_NONE) return true;
     m->first--;
     begin(m, m->first, id, marks, who.story);
+    entry_at(m, m->first)->updated = is_later_version(a);
     take(m, m->first, a, id, &who, now_ms);
     return true;
 }

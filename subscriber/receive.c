@@ -213,7 +213,7 @@ static void on_status(void *user, struct tui_status *out)
     struct exec_totals commands = r->exec ? exec_totals(r->exec) : (struct exec_totals){0};
     *out = (struct tui_status){.up = link_is_up(r->link),
                                .holes = gaps_holes(r->gaps),
-                               .gone = gaps_gone(r->gaps),
+                               .gone = gaps_gone(r->gaps) - r->gone_before,
                                .publishers = totals.publishers,
                                .online = totals.online,
                                .exec_done = commands.done,
@@ -233,13 +233,14 @@ static void on_quit(void *user)
     r->over = true;
 }
 
-static void on_repeat(void *user)
+static bool on_repeat(void *user)
 {
     struct receive *r = user;
     struct news_error err = {0};
     struct catchup *c = intake_catchup(r->intake);
-    if (!c || !link_is_up(r->link)) log_error("there is nobody to ask now");
-    else if (!catchup_repeat(c, date_mono_ms(), &err)) log_error("%s", err.message);
+    if (!c || !link_is_up(r->link)) return false;
+    if (!catchup_repeat(c, date_mono_ms(), &err)) log_error("%s", err.message);
+    return true;
 }
 
 static bool on_wanted(void *user, const char *topic)

@@ -204,8 +204,11 @@ static bool add_screen(struct receive *r, struct news_error *err)
                                   .gaps = r->gaps,
                                   .host = receive_host};
     options.host.user = r;
-    if (!r->gaps || !program_watch(signals, sizeof signals / sizeof *signals, &r->watch_fd, err))
+    bool changed;
+    if (!r->gaps || !gaps_refresh(r->gaps, r->history, NULL, &changed, err) ||
+        !program_watch(signals, sizeof signals / sizeof *signals, &r->watch_fd, err))
         return false;
+    r->gone_before = gaps_gone(r->gaps);
     r->tui = tui_new(&options, err);
     if (!r->tui) return false;
     sinks_add(&r->sinks,

@@ -51,6 +51,7 @@ struct receive {
     int64_t given_id; /* what was put by the programs before this one */
     unsigned signals; /* that asked for the end */
     char last_words[240];
+    uint64_t gone_before; /* numbers known to be gone at the start */
     bool stalled; /* the store takes nothing */
     size_t refused;
     int status;

@@ -114,7 +114,7 @@ void rules_free(struct rules *r)
 
 bool rules_any(const struct rules *r)
 {
-    return r->unread_only || r->live || (!r->show_hidden && (r->shown || r->hide_count));
+    return r->shown || r->hide_count > 0;
 }
 
 const struct filter *rules_filter(const struct rules *r)
@@ -162,15 +162,19 @@ static enum filter_answer ask(struct rules *r, struct filter *f, const struct fi
     return answer;
 }
 
-static bool hides(struct rules *r, const struct filter_subject *s)
+bool rules_exclude(struct rules *r, const struct filter_subject *s)
 {
-    if (r->unread_only && !s->unread) return true;
-    if (r->live && ask(r, r->live, s) == FILTER_NO) return true;
-    if (r->show_hidden) return false;
     if (r->shown && ask(r, r->shown, s) == FILTER_NO) return true;
     for (size_t i = 0; i < r->hide_count; i++)
         if (ask(r, r->hide[i], s) == FILTER_YES) return true;
     return false;
+}
+
+static bool hides(struct rules *r, const struct filter_subject *s)
+{
+    if (r->unread_only && !s->unread) return true;
+    if (r->live && ask(r, r->live, s) == FILTER_NO) return true;
+    return !r->show_hidden && rules_exclude(r, s);
 }
 
 struct rules_answer rules_judge(struct rules *r, const struct filter_subject *s)
@@ -186,6 +190,16 @@ const struct style *rules_style(const struct rules *r, unsigned char highlight)
 {
     return highlight && highlight <= r->highlight_count ? &r->highlights[highlight - 1].style
                                                         : NULL;
+}
+
+bool rules_asks_age(const struct rules *r)
+{
+    bool asks = (r->shown && filter_asks_age(r->shown)) || (r->live && filter_asks_age(r->live));
+    for (size_t i = 0; i < r->hide_count; i++)
+        asks |= filter_asks_age(r->hide[i]);
+    for (size_t i = 0; i < r->highlight_count; i++)
+        asks |= filter_asks_age(r->highlights[i].when);
+    return asks;
 }
 
 size_t rules_unsure(const struct rules *r)

@@ -18,7 +18,7 @@ struct settings;
 struct rules *rules_new(const struct settings *s, struct news_error *err);
 void rules_free(struct rules *r); /* NULL is fine */
 
-/* Is there anything that hides? */
+/* Do the options hide anything? */
 bool rules_any(const struct rules *r);
 /* The filter of -f; NULL: none. */
 const struct filter *rules_filter(const struct rules *r);
@@ -40,6 +40,10 @@ struct rules_answer {
 struct rules_answer rules_judge(struct rules *r, const struct filter_subject *s);
 /* Of a highlight; NULL: none. */
 const struct style *rules_style(const struct rules *r, unsigned char highlight);
+/* What the options alone say (-f and hide), whatever the screen's switches are. */
+bool rules_exclude(struct rules *r, const struct filter_subject *s);
+/* Does any of them change with the time? */
+bool rules_asks_age(const struct rules *r);
 /* How many expressions have given up so far. */
 size_t rules_unsure(const struct rules *r);
 

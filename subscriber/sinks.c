@@ -35,7 +35,7 @@ static bool is_ruled_out(struct sinks *s, const struct arrival *a, int64_t now_m
 {
     if (!s->rules) return false;
     const struct filter_subject subject = {.arrival = a, .unread = true, .now_ms = now_ms};
-    if (rules_judge(s->rules, &subject).hidden) return !s->told || !told_has(s->told, a);
+    if (rules_exclude(s->rules, &subject)) return !s->told || !told_has(s->told, a);
     if (!s->told) s->told = told_new(); /* without memory for it, corrections are like the rest */
     if (s->told) told_put(s->told, a);
     return false;

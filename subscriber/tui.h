@@ -26,8 +26,8 @@ struct tui_status {
     char carrier[64];  /* "mqtt://host" */
     const char *state; /* "connected", "connecting", "offline", "closing" */
     bool up;
-    uint64_t holes; /* streams that miss something */
-    uint64_t gone;  /* numbers gone for good, told in this session */
+    uint64_t holes; /* numbers that are missing and asked for */
+    uint64_t gone;  /* numbers that were found to be gone for good since the start */
     size_t publishers, online;
     unsigned long long exec_done, exec_failed;
     bool kept; /* there is a store on disk */
@@ -37,7 +37,7 @@ struct tui_host {
     void *user;
     void (*status)(void *user, struct tui_status *out);
     void (*quit)(void *user);
-    void (*repeat)(void *user); /* ask publishers for what is missing, now */
+    bool (*repeat)(void *user); /* asks publishers for what is missing, now; false: nobody is there */
     /* Was this topic asked for? The store may hold what other choices brought. NULL: all were. */
     bool (*wanted)(void *user, const char *topic);
     /* The store failed: the loop ends with this. Marks are written in a transaction that the loop

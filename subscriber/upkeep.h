@@ -8,7 +8,7 @@
 
 #include "subscriber/history.h"
 
-#define UPKEEP_SLICE_MS 50
+#define UPKEEP_SLICE_MS 20
 
 struct upkeep { /* zeroed: there is no store */
     struct history *history;

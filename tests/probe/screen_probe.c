@@ -121,8 +121,10 @@ static int measure_quiet(struct vt *v)
         if (used > before) busy = now_ms();
     }
     (void)vt_wait(v, never, NULL, 10000);
-    printf("quiet after %.1f s, having used %.1f s of CPU; in ten idle seconds %.0f ms\n",
-           (busy - start) / 1e3, used / 1e3, cpu_ms(vt_pid(v)) - used);
+    printf("quiet after %.1f s, having used %.1f s of CPU; in ten idle seconds %.0f ms; resident "
+           "%ld KiB\n",
+           (busy - start) / 1e3, used / 1e3, cpu_ms(vt_pid(v)) - used,
+           status_kib(vt_pid(v), "VmRSS"));
     return 0;
 }
 

@@ -304,9 +304,9 @@ static void a_gap_is_told_in_words(void **state)
         {{.topic = "news/afp/world/fr/3/sport", .first = 7, .last = 11},
          "5 missing: afp/world 7 to 11, asked for"},
         {{.topic = "news/afp/world/fr/3/sport", .first = 7, .last = 7, .reason = "pruned"},
-         "1 missing: afp/world 7, gone for good: pruned"},
+         "1 gone for good: afp/world 7, pruned"},
         {{.topic = "x", .first = 1, .last = 2, .reason = "a\033[2J\nb"},
-         "2 missing: x 1 to 2, gone for good: a\xef\xbf\xbd[2J b"},
+         "2 gone for good: x 1 to 2, a\xef\xbf\xbd[2J b"},
         {{.topic = "", .first = 1, .last = 1}, "1 missing:  1, asked for"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

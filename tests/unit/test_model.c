@@ -22,7 +22,7 @@
 
 /* What an item says; NULL and 0: it does not say it. */
 struct told {
-    const char *publisher, *uri, *headline, *link, *status;
+    const char *publisher, *uri, *headline, *link, *status, *version;
     int urgency;
     int64_t embargo_ms, expires_ms;
     const char *embargo; /* as text */
@@ -53,6 +53,7 @@ static void tell(struct news *n, const struct told *t)
     if (t->link)
         buf_printf(&n->bytes, ",\"renditions\":[{\"name\":\"web\",\"href\":\"%s\"}]", t->link);
     if (t->status) buf_printf(&n->bytes, ",\"pubStatus\":\"%s\"", t->status);
+    if (t->version) buf_printf(&n->bytes, ",\"version\":\"%s\"", t->version);
     if (t->urgency) buf_printf(&n->bytes, ",\"urgency\":%d", t->urgency);
     if (t->embargo) buf_printf(&n->bytes, ",\"embargoedUntil\":\"%s\"", t->embargo);
     put_date(&n->bytes, "embargoedUntil", t->embargo_ms);
@@ -232,6 +233,19 @@ static void the_oldest_go_when_there_are_too_many(void **state)
     assert_false(put_older(&s, 0, (struct told){.uri = "u:0"}));
     /* One that has gone is met as for the first time. */
     assert_true(put(&s, (struct told){.uri = uris[0]}) == first + 5);
+    done(&s);
+}
+
+static void the_version_of_an_older_row_tells_that_it_was_updated(void **state)
+{
+    (void)state;
+    struct setup s = setup();
+    assert_true(put_older(&s, 0, (struct told){.uri = "u:1", .version = "1"}));
+    assert_true(put_older(&s, 0, (struct told){.uri = "u:2", .version = "2"}));
+    assert_true(put_older(&s, 0, (struct told){.uri = "u:3", .version = "2", .status = "canceled"}));
+    assert_false(at(&s, -1)->updated);
+    assert_true(at(&s, -2)->updated);
+    assert_false(at(&s, -3)->updated);
     done(&s);
 }
 
@@ -1489,6 +1503,7 @@ int main(void)
         cmocka_unit_test(a_later_version_changes_its_entry_in_place),
         cmocka_unit_test(the_same_uri_of_two_publishers_is_two_entries),
         cmocka_unit_test(the_oldest_go_when_there_are_too_many),
+        cmocka_unit_test(the_version_of_an_older_row_tells_that_it_was_updated),
         cmocka_unit_test(an_older_row_of_a_story_that_is_here_is_passed_over),
         cmocka_unit_test(an_entry_that_is_dropped_leaves_a_hole_that_closes_at_the_oldest_end),
         cmocka_unit_test(a_kill_strikes_its_entry_and_stays_visible),
