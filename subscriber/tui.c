@@ -10,7 +10,10 @@
 #include "common/text.h"
 #include "subscriber/tui_state.h"
 
-enum { AGE_MS = 60000 }; /* how often filters that ask the age are asked anew */
+enum {
+    AGE_MS = 60000,      /* how often filters that ask the age are asked anew */
+    LAG_MOST_MS = 600000 /* of an item that was not held back, or asked for later */
+};
 
 /* ---- messages ---- */
 
@@ -142,12 +145,12 @@ static void look_at_embargoes(struct tui *t)
 /* Only who follows is served: whoever reads elsewhere is not to lose the lines around. */
 static void look_at_ages(struct tui *t, int64_t now_mono_ms)
 {
-    struct tui_list *l = t->list;
-    const struct filter *live = rules_live(l->rules), *of_option = rules_filter(l->rules);
-    bool asked = (live && filter_asks_age(live)) || (of_option && filter_asks_age(of_option));
-    if (!asked || !l->following || now_mono_ms < t->aged_mono_ms + AGE_MS) return;
+    struct tui_list *lists[] = {&t->river, t->search ? &t->search->list : NULL};
+    if (now_mono_ms < t->aged_mono_ms + AGE_MS) return;
     t->aged_mono_ms = now_mono_ms;
-    load_judge(t, l);
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (lists[i] && lists[i]->following && rules_asks_age(lists[i]->rules))
+            load_judge(t, lists[i]);
 }
 
 static void look_at_status(struct tui *t)
@@ -171,6 +174,7 @@ static void second(struct tui *t, int64_t now_mono_ms)
     look_at_embargoes(t);
     look_at_ages(t, now_mono_ms);
     look_at_status(t);
+    t->look_for_pruned = true;
     if (t->message_until_mono_ms != 0 && now_mono_ms >= t->message_until_mono_ms) {
         t->message_until_mono_ms = 0;
         t->dirty = true;
@@ -222,8 +226,9 @@ static void sink_put(void *self, const struct arrival *a, int64_t id, int64_t no
 {
     struct tui *t = self;
     int64_t created = item_time_ms(a->item);
+    bool late = created == DATE_UNKNOWN || created < a->received_ms - LAG_MOST_MS;
     (void)now_ms;
-    t->rate.lag_ms = created == DATE_UNKNOWN ? DATE_UNKNOWN : a->received_ms - created;
+    t->rate.lag_ms = late ? DATE_UNKNOWN : a->received_ms - created;
     if (!ids_add(&t->pending, id)) tui_say(t, true, "out of memory: an item is in the store only");
 }
 
@@ -282,12 +287,32 @@ static bool read_layout(struct tui *t, struct news_error *err)
     return news_fail(err, NEWS_ERR_USAGE, "--layout \"%.40s\": auto, side, stacked or list", name);
 }
 
+static bool check_saved_filters(const struct option_list *saved, struct news_error *err)
+{
+    for (size_t i = 0; i < saved->count; i++) {
+        const char *text = saved->items[i];
+        size_t len = strcspn(text, " \t");
+        const char *expression = text + len + strspn(text + len, " \t");
+        struct news_error why = {0};
+        if (len == 0 || *expression == '\0')
+            return news_fail(err, NEWS_ERR_USAGE, "--saved-filter %.40s: it is NAME EXPRESSION",
+                             text);
+        struct filter *f = filter_new(expression, NULL, &why);
+        if (!f)
+            return news_fail(err, why.code, "--saved-filter %.*s: %s", len < 40 ? (int)len : 40,
+                             text, why.message);
+        filter_free(f);
+    }
+    return true;
+}
+
 /* What the options say is looked at before the terminal is touched. */
 static bool prepare(struct tui *t, struct news_error *err)
 {
     const struct settings *s = t->o.settings;
     if (!read_layout(t, err) || !theme_init(&t->theme, s->colours.items, s->colours.count, err) ||
         !(t->keys = keys_new(s->binds.items, s->binds.count, err)) ||
+        !check_saved_filters(&s->saved_filters, err) ||
         !list_open(&t->river, t, t->o.rules, !s->no_fold, err))
         return false;
     t->prompt = prompt_new();

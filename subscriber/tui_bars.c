@@ -10,6 +10,7 @@ enum {
     PARTS_MAX = 16,
     PART_SIZE = 256,
     LAG_SHOWN_MS = 60000, /* after the item */
+    CUT_LEAST = 12,       /* columns that are left of what can be cut */
 };
 
 struct part {
@@ -17,6 +18,7 @@ struct part {
     size_t columns;
     unsigned rank; /* the highest are left out first */
     bool alert, right;
+    bool cuttable; /* before anything is left out; and never left out itself */
 };
 
 struct bar {
@@ -38,18 +40,44 @@ __attribute__((format(printf, 3, 4))) static struct part *put(struct bar *b, uns
     return p;
 }
 
-/* Leaves out parts until the rest, two blanks between them, fits; the last one is cut. */
+static size_t least_columns(const struct part *p)
+{
+    return p->cuttable && p->columns > CUT_LEAST ? CUT_LEAST : p->columns;
+}
+
+static void cut(struct part *p, size_t columns)
+{
+    struct buf cell = {0};
+    text_cell(&cell, p->text, strlen(p->text), columns, true);
+    if (buf_ok(&cell)) (void)snprintf(p->text, sizeof p->text, "%s", cell.data);
+    p->text[text_valid_prefix(p->text, strlen(p->text))] = '\0'; /* an ellipsis is longer */
+    p->columns = columns;
+    buf_deinit(&cell);
+}
+
+/* Leaves out parts until the rest, two blanks between them, fits, and cuts what can be cut to what
+ * there is room for; the last one is cut by whoever draws it. */
 static void fit(struct bar *b, size_t columns)
 {
+    size_t used;
     for (;;) {
-        size_t used = 0, worst = 0;
+        size_t worst = SIZE_MAX;
+        used = 0;
         for (size_t i = 0; i < b->count; i++) {
-            used += b->parts[i].columns + 2;
-            if (b->parts[i].rank >= b->parts[worst].rank) worst = i;
+            const struct part *p = &b->parts[i];
+            used += least_columns(p) + 2;
+            if (!p->cuttable && (worst == SIZE_MAX || p->rank >= b->parts[worst].rank)) worst = i;
         }
-        if (used <= columns + 1 || b->count <= 1) return;
+        if (used <= columns + 1 || b->count <= 1 || worst == SIZE_MAX) break;
         memmove(&b->parts[worst], &b->parts[worst + 1], (b->count - worst - 1) * sizeof *b->parts);
         b->count--;
+    }
+    size_t left = used <= columns + 1 ? columns + 1 - used : 0;
+    for (size_t i = 0; i < b->count; i++) {
+        struct part *p = &b->parts[i];
+        size_t least = least_columns(p), more = p->columns - least;
+        if (more > left) cut(p, least + left);
+        left -= more < left ? more : left;
     }
 }
 
@@ -89,8 +117,9 @@ static void put_position(const struct tui *t, struct bar *b)
     size_t lines = p ? page_lines(p->page, p->area.columns) : 0;
     size_t d = list_cursor(t, t->list), count = model_count(t->list->model);
     if (p && lines > (size_t)p->area.rows)
-        put(b, 5, "%zu %%", (p->top + (size_t)p->area.rows) * 100 / lines)->right = true;
-    else if (!p && d != SIZE_MAX) put(b, 5, "%zu/%zu", d + 1, count)->right = true;
+        put(b, 1, "%zu %%", p->top * 100 / (lines - (size_t)p->area.rows))->right = true;
+    else if (p) put(b, 1, "all")->right = true;
+    else if (d != SIZE_MAX) put(b, 1, "%zu/%zu", d + 1, count)->right = true;
 }
 
 static void put_filter(const struct tui *t, struct bar *b)
@@ -99,7 +128,7 @@ static void put_filter(const struct tui *t, struct bar *b)
     const struct filter *live = rules_live(r);
     struct buf text = {0};
     if (live) text_clean(&text, filter_text(live), strlen(filter_text(live)), TEXT_ONE_LINE);
-    if (text.len > 0) put(b, 3, "filter: %s", text.data);
+    if (text.len > 0) put(b, 0, "filter: %s", text.data)->cuttable = true;
     buf_deinit(&text);
     if (rules_unread_only(r)) put(b, 4, "unread only");
     if (rules_shows_hidden(r)) put(b, 6, "hidden shown");
@@ -111,7 +140,7 @@ static void put_search(const struct tui *t, struct bar *b)
     size_t found = model_count(s->list.model);
     struct buf text = {0};
     text_clean(&text, s->text, strlen(s->text), TEXT_ONE_LINE);
-    put(b, 1, "search: %s", text.data ? text.data : "");
+    put(b, 0, "search: %s", text.data ? text.data : "")->cuttable = true;
     buf_deinit(&text);
     if (s->run) put(b, 2, "%zu found, %u %%", found, history_search_percent(s->run));
     else put(b, 2, "%zu found", found);
@@ -132,7 +161,7 @@ void bar_title(struct tui *t, int row)
     struct bar b = {0};
     struct model_counts c = model_counts(t->list->model);
     if (t->search && t->page_kind == TUI_NO_PAGE) put_search(t, &b);
-    else put(&b, 1, "%s", page_title(t));
+    else put(&b, t->page_kind == TUI_NO_PAGE ? 5 : 1, "%s", page_title(t));
     put_filter(t, &b);
     put_position(t, &b);
     if (c.fresh > 0) put(&b, 0, "+%zu new", c.fresh)->right = true;
@@ -143,17 +172,13 @@ void bar_title(struct tui *t, int row)
 
 /* ---- the status ---- */
 
-/* "40 ms", "3.2 s", "12 min", "5 h", "3 d" */
+/* "40 ms", "3 s", "7 min": what is later than ten minutes is not told. */
 static void put_lag(const struct tui *t, struct bar *b)
 {
     static const struct {
         int64_t below_ms, unit_ms;
         const char *name;
-    } units[] = {{1000, 1, "ms"},
-                 {120 * 1000, 1000, "s"},
-                 {7200 * 1000, 60000, "min"},
-                 {172800 * 1000, 3600000, "h"},
-                 {INT64_MAX, 86400000, "d"}};
+    } units[] = {{1000, 1, "ms"}, {120 * 1000, 1000, "s"}, {INT64_MAX, 60000, "min"}};
     int64_t lag = t->rate.lag_ms;
     size_t i = 0;
     if (lag == DATE_UNKNOWN || lag < 0 || date_mono_ms() > t->rate.last_mono_ms + LAG_SHOWN_MS)

@@ -3,30 +3,54 @@
 
 /* ---- marks ---- */
 
+static unsigned marks_of(const struct tui_list *l, int64_t id)
+{
+    const struct model_entry *e = model_entry(l->model, model_place(l->model, id));
+    return e ? e->marks : 0;
+}
+
+static void set_marks(struct tui_list *l, int64_t id, unsigned set, unsigned clear)
+{
+    model_set_marks(l->model, model_place(l->model, id), set, clear);
+}
+
 bool mark_item(struct tui *t, struct tui_list *l, int64_t place, unsigned set, unsigned clear)
 {
     const struct model_entry *e = model_entry(l->model, place);
-    struct tui_list *lists[] = {&t->river, t->search ? &t->search->list : NULL};
     struct news_error err = {0};
     if (!e || ((e->marks & ~clear) | set) == e->marks) return false;
     int64_t id = e->id;
+    if (t->marked_count == TUI_MARKED_MAX && !commit_marks(t)) return false;
     if (!history_set_marks(t->o.history, id, set, clear, &err)) {
         tui_say(t, true, "%s", err.message);
         return false;
     }
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        int64_t there = lists[i] ? model_place(lists[i]->model, id) : MODEL_NONE;
-        if (there != MODEL_NONE) model_set_marks(lists[i]->model, there, set, clear);
+    struct tui_marked *m = &t->marked[t->marked_count++];
+    *m = (struct tui_marked){.id = id, .in_river = marks_of(&t->river, id)};
+    set_marks(&t->river, id, set, clear);
+    if (t->search) {
+        m->in_search = marks_of(&t->search->list, id);
+        set_marks(&t->search->list, id, set, clear);
     }
-    t->written = t->dirty = true;
+    t->dirty = true;
     return true;
 }
 
-void commit_marks(struct tui *t)
+bool commit_marks(struct tui *t)
 {
     struct news_error err = {0};
-    t->written = false;
-    if (!t->o.host.commit(t->o.host.user, &err)) tui_say(t, true, "%s", err.message);
+    size_t left = t->marked_count;
+    t->marked_count = 0;
+    if (t->o.host.commit(t->o.host.user, &err)) return true;
+    while (left-- > 0) { /* backwards: the first that was noted of an item is what it had */
+        const struct tui_marked *m = &t->marked[left];
+        set_marks(&t->river, m->id, m->in_river, ~m->in_river);
+        if (t->search) set_marks(&t->search->list, m->id, m->in_search, ~m->in_search);
+    }
+    t->reading = NULL;
+    t->dirty = true;
+    tui_say(t, true, "%s: the marks are as they were", err.message);
+    return false;
 }
 
 /* The place of the cursor; MODEL_NONE: the list is empty, which is said. */
@@ -41,7 +65,7 @@ int64_t item_chosen(struct tui *t)
 void mark_chosen(struct tui *t, unsigned set, unsigned clear)
 {
     int64_t place = item_chosen(t);
-    if (place != MODEL_NONE && mark_item(t, t->list, place, set, clear)) commit_marks(t);
+    if (place != MODEL_NONE && mark_item(t, t->list, place, set, clear)) (void)commit_marks(t);
 }
 
 static void toggle(struct tui *t, unsigned mark)
@@ -70,15 +94,18 @@ static void all_read(struct tui *t)
 {
     t->reading = t->list;
     t->read_up_to = model_end(t->list->model);
-    tui_say(t, false, "%zu marked read", model_counts(t->list->model).unread);
+    t->read_down_to = model_first(t->list->model);
+    t->read_count = 0;
+    t->busy = true;
 }
 
 /* ---- the rest ---- */
 
 static void repeat(struct tui *t)
 {
-    t->o.host.repeat(t->o.host.user);
-    tui_say(t, false, "publishers are asked for what is missing");
+    bool asked = t->o.host.repeat(t->o.host.user);
+    tui_say(t, !asked,
+            asked ? "publishers are asked for what is missing" : "there is nobody to ask now");
 }
 
 static void redraw(struct tui *t)

@@ -128,14 +128,16 @@ static size_t top_that_shows(const struct tui *t, const struct tui_list *l, size
 }
 
 /* The first line stays where it is unless the cursor is above it, or below the last, or lines would
- * be empty at the bottom. */
+ * be empty at the bottom. When all is judged again the cursor's line stays instead, and what goes
+ * below is still to come. */
 static size_t top_of(const struct tui *t, const struct tui_list *l, size_t cursor)
 {
     size_t top = l->top == MODEL_NONE ? 0 : list_place_at(t, l, l->top);
+    if (l->keep_row) top = cursor > l->above ? cursor - l->above : 0;
     size_t lowest = top_that_shows(t, l, cursor);
     size_t end = top_that_shows(t, l, model_count(l->model) - 1);
     if (top < lowest) top = lowest;
-    if (top > end) top = end;
+    if (top > end && model_counts(l->model).stale == 0) top = end;
     return top < cursor ? top : cursor;
 }
 
@@ -165,7 +167,8 @@ static int draw_gaps(struct tui *t, struct tui_list *l, struct gap_run run, int 
     return line;
 }
 
-static void draw_entry(struct tui *t, struct tui_list *l, const struct block *b, bool selected,
+/* False: its text is gone. */
+static bool draw_entry(struct tui *t, struct tui_list *l, const struct block *b, bool selected,
                        int line)
 {
     const struct model_entry *e = model_entry(l->model, b->place);
@@ -173,13 +176,9 @@ static void draw_entry(struct tui *t, struct tui_list *l, const struct block *b,
     struct news_error err = {0};
     at.selected = selected;
     if (line < TUI_ROWS_MAX) l->at_row[line] = b->place;
-    if (list_row_draw(l->rows, t->screen, e, &at, &err)) return;
-    if (err.code != NEWS_OK) {
-        tui_say(t, true, "%s", err.message);
-        return;
-    }
-    model_drop(l->model, b->place); /* its text is gone; the next frame does without it */
-    t->dirty = true;
+    if (list_row_draw(l->rows, t->screen, e, &at, &err)) return true;
+    if (err.code != NEWS_OK) tui_say(t, true, "%s", err.message);
+    return err.code != NEWS_OK;
 }
 
 static void draw_nothing(struct tui *t, const struct tui_list *l)
@@ -197,6 +196,22 @@ static void draw_nothing(struct tui *t, const struct tui_list *l)
                &t->theme.styles[THEME_QUIET], NULL);
 }
 
+static void note_top(const struct tui *t, struct tui_list *l, size_t top, size_t cursor)
+{
+    l->top = top == 0 && l->following ? MODEL_NONE : list_place(t, l, top);
+    l->above = cursor - top;
+    l->keep_row = false;
+}
+
+/* The next frame does without them. */
+static void drop_gone(struct tui *t, struct tui_list *l, const int64_t *places, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        model_drop(l->model, places[i]);
+    list_catch_up(l);
+    t->dirty = true;
+}
+
 static void draw_list(struct tui *t, struct tui_list *l)
 {
     size_t cursor = list_cursor(t, l), count = model_count(l->model);
@@ -207,16 +222,19 @@ static void draw_list(struct tui *t, struct tui_list *l)
         draw_nothing(t, l);
         return;
     }
-    size_t top = top_of(t, l, cursor);
-    l->top = list_place(t, l, top);
-    if (top == 0 && l->following) l->top = MODEL_NONE;
+    size_t top = top_of(t, l, cursor), gone_count = 0;
+    if (model_counts(l->model).stale == 0) note_top(t, l, top, cursor);
+    int64_t gone[TUI_ROWS_MAX];
     int line = 0;
     for (size_t d = top; d < count && line < l->area.rows; d++) {
         struct block b = block_at(t, l, d);
         line = draw_gaps(t, l, b.above, line);
-        if (line < l->area.rows) draw_entry(t, l, &b, d == cursor, line++);
+        if (line < l->area.rows && !draw_entry(t, l, &b, d == cursor, line++) &&
+            gone_count < TUI_ROWS_MAX)
+            gone[gone_count++] = b.place;
         line = draw_gaps(t, l, b.below, line);
     }
+    if (gone_count > 0) drop_gone(t, l, gone, gone_count);
 }
 
 /* ---- panes ---- */
@@ -256,8 +274,12 @@ static void draw_body(struct tui *t, struct tui_area body)
         return;
     }
     t->page.area = (struct tui_area){0};
+    /* Where it would take the list's place, the item is there for whoever reads it alone. */
+    if (layout_now(t) == TUI_LIST) t->opened = t->item_focus;
     arrange(t, body, &t->list->area, &t->item.area);
-    if (t->item.area.rows > 0) item_refresh(t);
+    /* The page whose link is asked for stays. */
+    bool asked = t->prompting && t->prompt_kind == PROMPT_LINK;
+    if (t->item.area.rows > 0 && !asked) item_refresh(t);
     draw_list(t, t->list);
     draw_pane(t, &t->item);
     draw_border(t);

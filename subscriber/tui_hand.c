@@ -9,13 +9,17 @@
 /* ---- links, clipboard ---- */
 
 /* *out zeroed; to be deinitialised whatever the answer. */
+static bool take_row(struct tui *t, int64_t id, struct telling *out)
+{
+    if (telling_read(out, t, id)) return true;
+    tui_say(t, false, "this item's text is not kept any more");
+    return false;
+}
+
 static bool take_item(struct tui *t, struct telling *out)
 {
     const struct model_entry *e = list_entry(t, t->list);
-    if (item_chosen(t) == MODEL_NONE || !e) return false;
-    if (telling_read(out, t, e->id)) return true;
-    tui_say(t, false, "this item's text is not kept any more");
-    return false;
+    return item_chosen(t) != MODEL_NONE && e && take_row(t, e->id, out);
 }
 
 static void put_field(struct buf *out, const char *name, const struct arrival *a)
@@ -110,7 +114,9 @@ bool command_digit(struct tui *t, int code)
 {
     struct page *p = page_of_links(t);
     char digit[2] = {(char)code, '\0'};
-    if (code < '0' || code > '9' || !p || page_link_count(p) == 0) return false;
+    if (code < '0' || code > '9' || !p) return false;
+    if (p == t->item.page) item_refresh(t); /* the cursor may have moved since the last frame */
+    if (page_link_count(p) == 0) return false;
     if (page_link_count(p) > 9) prompt_ask(t, PROMPT_LINK, "open link ", digit, NULL);
     else hand_link(t, digit);
     return true;
@@ -120,7 +126,10 @@ bool command_digit(struct tui *t, int code)
 
 static void ask_pipe(struct tui *t)
 {
-    if (item_chosen(t) != MODEL_NONE) prompt_ask(t, PROMPT_PIPE, "pipe to: ", "", NULL);
+    const struct model_entry *e = list_entry(t, t->list);
+    if (item_chosen(t) == MODEL_NONE || !e) return;
+    t->prompt_id = e->id;
+    prompt_ask(t, PROMPT_PIPE, "pipe to: ", "", NULL);
 }
 
 static void ask_file(struct tui *t)
@@ -128,6 +137,7 @@ static void ask_file(struct tui *t)
     const struct model_entry *e = list_entry(t, t->list);
     char name[48];
     if (item_chosen(t) == MODEL_NONE || !e) return;
+    t->prompt_id = e->id;
     (void)snprintf(name, sizeof name, "item-%lld.json", (long long)e->id);
     prompt_ask(t, PROMPT_FILE, "save as: ", name, NULL);
 }
@@ -136,7 +146,7 @@ void hand_pipe(struct tui *t, const char *command)
 {
     struct telling item = {0};
     struct news_error err = {0};
-    if (*command && take_item(t, &item) &&
+    if (*command && take_row(t, t->prompt_id, &item) &&
         !opener_pipe(t->screen, command, item.bytes.data, item.bytes.len, &err))
         tui_say(t, true, "%s", err.message);
     telling_deinit(&item);
@@ -156,7 +166,7 @@ void hand_save(struct tui *t, const char *name)
     struct telling item = {0};
     struct news_error err = {0};
     struct buf path = {0};
-    if (*name && put_path(&path, name) && take_item(t, &item)) {
+    if (*name && put_path(&path, name) && take_row(t, t->prompt_id, &item)) {
         bool fine = opener_save(path.data, item.bytes.data, item.bytes.len, &err);
         if (fine) tui_say(t, false, "saved as %s", path.data);
         else tui_say(t, true, "%s", err.message);

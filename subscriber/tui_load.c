@@ -13,6 +13,7 @@ enum {
     STEP_ROWS = 32,
     STEP_SEARCHED = 200,
     FIRST_SCREEN_MS = 150, /* what is found by then is shown */
+    AGAIN_MS = 1000,       /* after a failure */
 };
 
 bool ids_add(struct ids *ids, int64_t id)
@@ -47,12 +48,32 @@ static bool found_by(const struct tui_search *s, const struct history_row *row)
            filter_match(s->filter, &subject) != FILTER_NO;
 }
 
+struct looking {
+    const struct model *model;
+    bool there;
+};
+
+static bool look_row(void *user, const struct history_row *row)
+{
+    struct looking *l = user;
+    l->there = model_place(l->model, row->id) != MODEL_NONE;
+    return !l->there;
+}
+
+/* A story that was found stays up to date, whatever its next version says. */
+static bool was_found(const struct tui *t, const struct tui_search *s, int64_t id)
+{
+    struct looking l = {.model = s->list.model};
+    return model_counts(l.model).entries > 0 &&
+           history_versions(t->o.history, id, look_row, &l, NULL) && l.there;
+}
+
 static bool put_row(void *user, const struct history_row *row)
 {
     struct tui *t = user;
     int64_t now = date_now_ms();
     model_put(t->river.model, row->arrival, row->id, row->marks, now);
-    if (t->search && found_by(t->search, row))
+    if (t->search && (found_by(t->search, row) || was_found(t, t->search, row->id)))
         model_put(t->search->list.model, row->arrival, row->id, row->marks, now);
     return false;
 }
@@ -99,8 +120,11 @@ static bool judge_list(struct tui *t, struct tui_list *l)
         j.place = model_stale(l->model);
         j.there = false;
         if (j.place == MODEL_NONE) break;
-        if (!history_row(t->o.history, model_entry(l->model, j.place)->id, judge_row, &j, &err))
+        if (!history_row(t->o.history, model_entry(l->model, j.place)->id, judge_row, &j, &err)) {
             tui_say(t, true, "%s", err.message);
+            t->judge_mono_ms = date_mono_ms() + AGAIN_MS;
+            break;
+        }
         if (!j.there) model_drop(l->model, j.place);
     }
     list_catch_up(l);
@@ -110,6 +134,8 @@ static bool judge_list(struct tui *t, struct tui_list *l)
 
 static bool step_judge(struct tui *t)
 {
+    if (t->judge_mono_ms != 0 && date_mono_ms() < t->judge_mono_ms) return false;
+    t->judge_mono_ms = 0;
     return judge_list(t, t->list) || (t->list != &t->river && judge_list(t, &t->river));
 }
 
@@ -117,7 +143,7 @@ void load_judge(struct tui *t, struct tui_list *l)
 {
     size_t d = list_cursor(t, l);
     model_rejudge(l->model, l->following || d == SIZE_MAX ? MODEL_NONE : list_place(t, l, d));
-    t->dirty = true;
+    l->keep_row = t->dirty = true;
 }
 
 /* ---- older items ---- */
@@ -296,6 +322,7 @@ bool search_begin(struct tui *t, const char *text, struct filter *f)
     t->search = s;
     t->list = &s->list;
     t->opened = t->item_focus = false;
+    t->clicked = MODEL_NONE; /* that was a place in the other list */
     t->dirty = true;
     return true;
 }
@@ -306,10 +333,13 @@ static bool step_read(struct tui *t)
 {
     struct tui_list *l = t->reading;
     if (!l) return false;
+    t->dirty = true;
     for (size_t n = 0; n < STEP_ROWS; n++) {
         size_t i = model_unread_from(l->model, model_index(l->model, t->read_up_to), -1);
-        if (i == SIZE_MAX) {
+        if (i == SIZE_MAX || model_visible(l->model, i) < t->read_down_to) {
             t->reading = NULL;
+            if (t->marked_count == 0 || commit_marks(t))
+                tui_say(t, false, "%zu marked read", t->read_count);
             break;
         }
         t->read_up_to = model_visible(l->model, i);
@@ -317,8 +347,45 @@ static bool step_read(struct tui *t)
             t->reading = NULL;
             break;
         }
+        t->read_count++;
     }
-    t->dirty = true;
+    return true;
+}
+
+/* ---- what the store does not keep any more ---- */
+
+static bool is_there(void *user, const struct history_row *row)
+{
+    bool *there = user;
+    (void)row;
+    *there = true;
+    return false;
+}
+
+/* The oldest go first, but what is starred, and what has a younger version. True: go on. */
+static bool drop_pruned(struct tui *t, struct tui_list *l)
+{
+    size_t asked = 0;
+    for (int64_t place = model_first(l->model); place < model_end(l->model); place++) {
+        const struct model_entry *e = model_entry(l->model, place);
+        bool there = false;
+        if (!e || e->marks & HISTORY_STARRED) continue;
+        if (asked++ == STEP_ROWS) return true;
+        if (!history_row(t->o.history, e->id, is_there, &there, NULL)) return false;
+        if (there && e->id == e->first_id) return false;
+        if (there) continue;
+        model_drop(l->model, place);
+        list_catch_up(l);
+        t->dirty = true;
+    }
+    return false;
+}
+
+static bool step_pruned(struct tui *t)
+{
+    if (!t->look_for_pruned) return false;
+    bool river = drop_pruned(t, &t->river);
+    t->look_for_pruned = (t->search && drop_pruned(t, &t->search->list)) || river;
     return true;
 }
 
@@ -326,7 +393,7 @@ static bool step_read(struct tui *t)
 
 /* What comes first has the first turn; each step tells whether there was something to do. */
 static bool (*const jobs[])(struct tui *t) = {
-    step_arrivals, step_judge, step_search, step_older, step_read,
+    step_arrivals, step_read, step_judge, step_search, step_pruned, step_older,
 };
 
 static bool step(struct tui *t)
@@ -342,5 +409,5 @@ void load_turn(struct tui *t)
     do
         t->busy = step(t);
     while (t->busy && date_mono_ms() < until);
-    if (t->written) commit_marks(t);
+    if (t->marked_count > 0) (void)commit_marks(t);
 }

@@ -15,17 +15,17 @@ void mouse_click(struct tui *t, const struct screen_event *e)
     if (t->page_kind != TUI_NO_PAGE) return;
     t->dirty = true;
     if (is_in(&t->item.area, e)) {
-        t->item_focus = true;
-        l->following = false;
+        (void)item_enter(t);
         return;
     }
     int line = e->row - l->area.row;
     if (!is_in(&l->area, e) || line >= TUI_ROWS_MAX || l->at_row[line] == MODEL_NONE) return;
     int64_t place = l->at_row[line];
-    bool again = e->twice || t->clicked == place;
+    size_t d = list_place_at(t, l, place);
+    bool again = e->twice || (t->clicked == place && list_cursor(t, l) == d);
     t->clicked = place;
     t->item_focus = false;
-    list_move(t, l, list_place_at(t, l, place));
+    list_move(t, l, d);
     if (again) item_open(t);
 }
 

@@ -173,10 +173,8 @@ static void focus(struct tui *t)
         list_move(t, t->list, list_cursor(t, t->list)); /* which may follow again */
     } else if (t->item_focus) {
         item_close(t);
-    } else if (layout_has_item(t) && list_entry(t, t->list)) {
-        t->list->cursor = item_chosen(t);
-        t->item_focus = true;
-        t->list->following = false;
+    } else if (layout_has_item(t)) {
+        (void)item_enter(t);
     } else {
         item_open(t);
     }

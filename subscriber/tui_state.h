@@ -27,6 +27,7 @@ enum {
     TUI_SIDE_COLUMNS = 110,  /* from here on list and item stand side by side */
     TUI_STACK_ROWS = 20,     /* likewise one above the other */
     TUI_ALSO_MAX = 8,        /* other tellings of a story in the item pane */
+    TUI_MARKED_MAX = 256,    /* items marked in one transaction */
 };
 
 struct tui_area {
@@ -42,6 +43,8 @@ struct tui_list {
     int64_t cursor; /* the place it is wanted at; where that is not visible it is the nearest */
     int64_t top;    /* the place in the first line; MODEL_NONE: the first there is */
     bool following; /* the cursor stays on the newest */
+    size_t above;   /* entries above the cursor, as drawn last when all were judged */
+    bool keep_row;  /* they are judged again: the cursor is to stay in that line */
     struct tui_area area;         /* as drawn last */
     int64_t at_row[TUI_ROWS_MAX]; /* the place each line of it shows; MODEL_NONE */
 };
@@ -101,6 +104,12 @@ struct tui_rate {
     int64_t last_mono_ms; /* when it came */
 };
 
+/* Marks of the open transaction, to be put back when the store refuses it. */
+struct tui_marked {
+    int64_t id;
+    unsigned in_river, in_search; /* what they were there */
+};
+
 struct ids {
     int64_t *items;
     size_t count, size;
@@ -120,13 +129,14 @@ struct tui {
     struct tui_shown shown;
     enum tui_page_kind page_kind; /* what page shows, over the whole body */
     bool opened;                  /* the item was: where there is no pane for it, it has one now */
-    bool item_focus;              /* keys move in the item, not in the list */
+    bool item_focus;              /* keys move in the item, not in the list; opened is set, too */
     bool newest_last;
     enum tui_layout layout;
     int64_t clicked; /* the place of the last click */
 
     bool prompting;
     enum prompt_kind prompt_kind;
+    int64_t prompt_id;    /* the row it is about, wherever the cursor goes meanwhile */
     struct buf completed; /* the last candidate */
     char *searched;       /* the last search's text; NULL */
 
@@ -137,11 +147,16 @@ struct tui {
     struct ids pending;   /* of the open batch */
     struct ids committed; /* to be put into the list, from committed_at on */
     size_t committed_at;
-    int64_t older;            /* rows with lower ids are not loaded; 0: all are */
-    bool loading;             /* there are some, and there is room for them */
-    int64_t read_up_to;       /* all-read goes on below this place; MODEL_NONE: it is done */
-    struct tui_list *reading; /* the list it goes on in */
-    bool written;             /* marks, not committed yet */
+    int64_t older;                            /* rows with lower ids are not loaded; 0: all are */
+    bool loading;                             /* there are some, and there is room for them */
+    struct tui_list *reading;                 /* the list all-read goes on in; NULL: it is done */
+    int64_t read_up_to;                       /* it goes on below this place */
+    int64_t read_down_to;                     /* the last place it is about */
+    size_t read_count;                        /* marked so far */
+    bool look_for_pruned;                     /* the oldest entries may have gone from the store */
+    int64_t judge_mono_ms;                    /* rows could not be had: not before */
+    struct tui_marked marked[TUI_MARKED_MAX]; /* not committed yet */
+    size_t marked_count;
     struct tui_rate rate;
 
     struct tui_status status;
@@ -179,6 +194,8 @@ void pane_begin(struct tui *t, enum tui_page_kind kind);
 void pane_end(struct tui *t);
 /* Makes the item's page what it has to be. */
 void item_refresh(struct tui *t);
+/* Keys go to the item at the cursor from here on, and the list waits. False: it is empty. */
+bool item_enter(struct tui *t);
 void item_open(struct tui *t);
 void item_close(struct tui *t);
 void search_close(struct tui *t);
@@ -227,7 +244,8 @@ void command_entered(struct tui *t, enum prompt_kind kind, const char *text);
 void command_check(struct tui *t); /* after each key in a prompt: tells what is wrong so far */
 void prompt_ask(struct tui *t, enum prompt_kind kind, const char *title, const char *text,
                 const char *(*complete)(void *user, const char *prefix, size_t i));
-/* The item at the cursor to a command, into a file; its link of that number to the browser. */
+/* The item that the prompt is about to a command, into a file. The link of that number of the page
+ * of links, or of the item's, to the browser. */
 void hand_pipe(struct tui *t, const char *command);
 void hand_save(struct tui *t, const char *name);
 void hand_link(struct tui *t, const char *number);
@@ -236,9 +254,11 @@ int64_t item_chosen(struct tui *t);
 void mark_chosen(struct tui *t, unsigned set, unsigned clear);
 /* The item at the cursor, unless it is to stay unread. */
 void mark_read(struct tui *t);
-/* Sets marks of the item at the place, in the store and in all lists. */
+/* Sets marks of the item at the place, in the store and in all lists. False: it had them, or they
+ * cannot be set, which is said. */
 bool mark_item(struct tui *t, struct tui_list *l, int64_t place, unsigned set, unsigned clear);
-void commit_marks(struct tui *t);
+/* False: the store refused them; they are put back, which is said. */
+bool commit_marks(struct tui *t);
 
 /* ---- tui_draw.c, tui_bars.c, tui_mouse.c ---- */
 

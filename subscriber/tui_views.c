@@ -182,6 +182,16 @@ static bool show_row(void *user, const struct history_row *row)
     return false;
 }
 
+/* What is gone from the store leaves the list, too. */
+static void item_gone(struct tui *t)
+{
+    tui_say(t, false, "this item's text is not kept any more");
+    model_drop(t->list->model, list_place(t, t->list, list_cursor(t, t->list)));
+    list_catch_up(t->list);
+    if (t->item_focus) item_close(t);
+    t->dirty = true;
+}
+
 static void show_item(struct tui *t, const struct tui_list *l, const struct model_entry *e)
 {
     struct show s = {.t = t};
@@ -201,8 +211,7 @@ static void show_item(struct tui *t, const struct tui_list *l, const struct mode
         s.gaps[s.gap_count++] = g;
     page_clear(t->item.page);
     if (!history_row(t->o.history, e->id, show_row, &s, &err)) tui_say(t, true, "%s", err.message);
-    else if (!s.there)
-        page_add(t->item.page, THEME_QUIET, 0, NULL, "This item's text is not kept any more.", 38);
+    else if (!s.there) item_gone(t);
     page_mark(t->item.page, t->search && l == &t->search->list ? t->search->words.data : NULL);
     while (read > 0)
         telling_deinit(&s.also[--read]);
@@ -227,15 +236,19 @@ void item_refresh(struct tui *t)
     else page_clear(t->item.page);
 }
 
-void item_open(struct tui *t)
+bool item_enter(struct tui *t)
 {
     size_t d = list_cursor(t, t->list);
-    if (d == SIZE_MAX) return;
+    if (d == SIZE_MAX) return false;
     t->list->cursor = list_place(t, t->list, d);
     t->list->following = false;
     t->opened = t->item_focus = t->dirty = true;
-    if (!t->o.settings->keep_unread && mark_item(t, t->list, t->list->cursor, HISTORY_READ, 0))
-        commit_marks(t);
+    return true;
+}
+
+void item_open(struct tui *t)
+{
+    if (item_enter(t)) mark_read(t);
 }
 
 void item_close(struct tui *t)
@@ -327,6 +340,7 @@ void search_close(struct tui *t)
     if (!s) return;
     t->list = &t->river;
     t->shown.list = NULL;
+    t->clicked = MODEL_NONE;
     t->search = NULL;
     if (t->reading == &s->list) t->reading = NULL;
     history_search_free(s->run);
