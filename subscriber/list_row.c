@@ -260,6 +260,7 @@ static struct style headline_style(const struct list_rows *l, const struct model
 static void put_marks(const struct list_rows *l, struct pen *p, const struct model_entry *e)
 {
     const struct style *styles = l->theme->styles;
+    bool killed = e->status == ITEM_CANCELED;
     const struct {
         bool on;
         const char *text;
@@ -267,11 +268,10 @@ static void put_marks(const struct list_rows *l, struct pen *p, const struct mod
     } flags[FLAGS] = {
         {!(e->marks & HISTORY_READ), "N", THEME_UNREAD},
         {e->marks & HISTORY_STARRED, "*", THEME_STARRED},
-        {e->updated, "u", THEME_UPDATED},
+        {e->updated && !killed, "u", THEME_UPDATED},
     };
     for (size_t i = 0; i < FLAGS; i++)
         if (!put(p, flags[i].on, flags[i].text, 1, &styles[flags[i].look])) put_blanks(p, 1);
-    bool killed = e->status == ITEM_CANCELED;
     const char *text = killed ? "KILL" : urgencies[urgency_of(e)].text;
     enum theme_element look = killed ? THEME_FLASH : urgencies[urgency_of(e)].look;
     put_column(p, URGENCY_COLUMNS, text, strlen(text), &styles[look]);
