@@ -420,14 +420,24 @@ void receive_drain(struct receive *r, bool wholly)
         (void)receive_let_out(r);
 }
 
+/* Who sits there should know what the end is waiting for. */
+static void wait_for_rest(struct receive *r)
+{
+    struct exec_totals commands = r->exec ? exec_totals(r->exec) : (struct exec_totals){0};
+    size_t left = commands.running + commands.waiting;
+    if (r->signals == 0 && sinks_idle(&r->sinks, false)) r->signals = 1; /* no reader to wait for */
+    if (left > 0 && r->signals < 2 && isatty(STDERR_FILENO))
+        log_error("--exec: %zu still to end, Ctrl-C ends the wait", left);
+    receive_drain(r, true);
+    if (r->exec) commands = exec_totals(r->exec);
+    if (commands.running + commands.waiting > 0)
+        log_error("--exec: %zu cut short, %zu not begun", commands.running, commands.waiting);
+}
+
 static void finish(struct receive *r)
 {
     receive_leave_screen(r);
-    receive_drain(r, true);
-    struct exec_totals commands = r->exec ? exec_totals(r->exec) : (struct exec_totals){0};
-    if (commands.running + commands.waiting > 0)
-        log_error("--exec: %zu commands were ended, %zu were not begun", commands.running,
-                  commands.waiting);
+    wait_for_rest(r);
     keep_shown(r, INT64_MAX - 1);
     if (r->refused > REFUSALS_TOLD) log_error("%zu more were refused", r->refused - REFUSALS_TOLD);
     log_note("%lld shown, %zu not to be shown, %zu refused", r->shown, r->sinks.hidden, r->refused);
