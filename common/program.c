@@ -57,7 +57,8 @@ static bool load_profile(const struct program *p, struct options *o, const struc
         return news_fail(err, NEWS_ERR_CONFIG, "%s: no place for a configuration file is known",
                          argv[0]);
     if (!options_load_profile(o, f->path, argv[0] + 1, err)) return false;
-    memmove(argv, argv + 1, (size_t)-- * operand_count * sizeof *argv);
+    --*operand_count;
+    memmove(argv, argv + 1, (size_t)*operand_count * sizeof *argv);
     return true;
 }
 
@@ -102,7 +103,7 @@ int program_start(const struct program *p, struct options *o, void *settings, in
     action = options_peek_action(p->options, argc, argv);
     if (action) return answer(p, action);
     find_file(p, argc, argv, &file);
-    if ((*file.path && !load_file(p, o, file.path, file.required, &err)) ||
+    if (((*file.path || file.required) && !load_file(p, o, file.path, file.required, &err)) ||
         !read_environment(p, o, &err) ||
         !options_parse(o, argc, argv, operand_count, &action, &err) ||
         !load_profile(p, o, &file, argv, operand_count, &err))

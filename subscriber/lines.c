@@ -61,7 +61,7 @@ static const struct style *look_of(struct lines *l, const struct arrival *a)
 {
     if (!l->rules || !l->screen.terminal) return NULL;
     const struct filter_subject s = {.arrival = a, .unread = true, .now_ms = l->screen.now_ms};
-    return rules_style(l->rules, rules_judge(l->rules, &s).highlight);
+    return rules_style(l->rules, rules_highlight(l->rules, &s));
 }
 
 static void lines_put(void *self, const struct arrival *a, int64_t id, int64_t now_ms)

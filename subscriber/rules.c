@@ -177,13 +177,16 @@ static bool hides(struct rules *r, const struct filter_subject *s)
     return !r->show_hidden && rules_exclude(r, s);
 }
 
+unsigned char rules_highlight(struct rules *r, const struct filter_subject *s)
+{
+    for (size_t i = 0; i < r->highlight_count; i++)
+        if (ask(r, r->highlights[i].when, s) == FILTER_YES) return (unsigned char)(i + 1);
+    return 0;
+}
+
 struct rules_answer rules_judge(struct rules *r, const struct filter_subject *s)
 {
-    struct rules_answer answer = {.hidden = hides(r, s)};
-    for (size_t i = 0; i < r->highlight_count && !answer.highlight; i++)
-        if (ask(r, r->highlights[i].when, s) == FILTER_YES)
-            answer.highlight = (unsigned char)(i + 1);
-    return answer;
+    return (struct rules_answer){.hidden = hides(r, s), .highlight = rules_highlight(r, s)};
 }
 
 const struct style *rules_style(const struct rules *r, unsigned char highlight)

@@ -38,6 +38,8 @@ struct rules_answer {
     unsigned char highlight; /* 1 + the rule's number; 0 none */
 };
 struct rules_answer rules_judge(struct rules *r, const struct filter_subject *s);
+/* The highlight alone. */
+unsigned char rules_highlight(struct rules *r, const struct filter_subject *s);
 /* Of a highlight; NULL: none. */
 const struct style *rules_style(const struct rules *r, unsigned char highlight);
 /* What the options alone say (-f and hide), whatever the screen's switches are. */
