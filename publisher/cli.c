@@ -28,8 +28,8 @@ static void usage(FILE *out)
 {
     fputs("Usage: newspub [-b URL]... [options] COMMAND [FILE...]\n"
           "\n"
-          "Publishes news items to an MQTT broker, as IPTC ninjs 3.1 in JSON, to the topic\n"
-          "news/PUBLISHER/SERVICE/LANGUAGE/URGENCY/SUBJECT.\n"
+          "Publishes news items to an MQTT broker or a newsrelay, as IPTC ninjs 3.1 in JSON, to\n"
+          "the topic news/PUBLISHER/SERVICE/LANGUAGE/URGENCY/SUBJECT.\n"
           "\n"
           "Commands:\n"
           "  send [FILE...]            publish items and wait until the broker has them\n"

@@ -9,11 +9,11 @@
 #include "common/arena.h"
 #include "common/date.h"
 #include "common/log.h"
+#include "common/notify.h"
 #include "publisher/config.h"
 #include "publisher/handover.h"
 #include "publisher/items.h"
 #include "publisher/newsroom.h"
-#include "publisher/notify.h"
 #include "publisher/source.h"
 
 enum {

@@ -12,7 +12,7 @@ static void usage(FILE *out)
     fputs("Usage: newssub [@PROFILE] [-b URL]... [options]\n"
           "       newssub [@PROFILE] search EXPR [options]\n"
           "\n"
-          "Shows news as it comes from an MQTT broker: on a terminal as a full screen (?\n"
+          "Shows news as it comes from a broker: on a terminal as a full screen (?\n"
           "shows its keys), elsewhere as lines. Topic options become the narrowest topic\n"
           "filters, so that the broker selects; without any, all of news/# is shown.\n"
           "\"search\" looks through what was stored. @PROFILE adds the settings in section\n"

@@ -7,7 +7,8 @@
 #include "common/transport/transport.h"
 
 /* Every carrier of this build; transport.c has the table. */
-extern const struct transport_ops transport_mqtt_ops;
+extern const struct transport_ops transport_mqtt_ops, transport_nrp_ops, transport_nrp_udp_ops,
+    transport_nrp_unix_ops;
 
 #define CARRIER_ID_SIZE 32
 /* A client id nobody else has: "newswire-" and 16 random hex digits. */

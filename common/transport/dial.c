@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/nrp/key.h"
+
 static bool read_first_line(const char *path, char *out, size_t size, struct news_error *err)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -61,7 +63,8 @@ bool dial_read_password(struct dial_settings *s, struct news_error *err)
     for (size_t i = 0; i < broker_count(s); i++) {
         struct transport_url url;
         if (!transport_url_parse(broker(s, i), &url, err)) return false;
-        if (!*url.user) continue; /* no login there, so no password */
+        if (strncmp(url.scheme, "nrp", 3) == 0) continue; /* has keys (--psk-file) */
+        if (!*url.user) continue;                         /* no login there, so no password */
         login = true;
         if (strcmp(url.scheme, "mqtt") == 0 && !is_loopback(url.host))
             return news_fail(err, NEWS_ERR_CONFIG,
@@ -75,20 +78,41 @@ bool dial_read_password(struct dial_settings *s, struct news_error *err)
     return read_first_line(s->password_file, s->password, sizeof s->password, err);
 }
 
+/* *keys stays NULL without --psk-file; else it is the caller's to free. */
+static bool read_keys(const struct dial_settings *s, struct nrp_keys **keys, struct news_error *err)
+{
+    bool relay = false;
+    for (size_t i = 0; i < broker_count(s); i++) {
+        struct transport_url url;
+        if (!transport_url_parse(broker(s, i), &url, err)) return false;
+        relay |= strncmp(url.scheme, "nrp", 3) == 0;
+    }
+    if (s->clear && !s->psk_file)
+        return news_fail(err, NEWS_ERR_USAGE, "--clear goes with --psk-file");
+    if (!s->psk_file) return true;
+    if (!relay)
+        return news_fail(err, NEWS_ERR_USAGE, "--psk-file goes with a newsrelay: -b nrp://host");
+    *keys = nrp_keys_read(s->psk_file, err);
+    return *keys != NULL;
+}
+
+static bool check(const struct dial_settings *s, struct news_error *err)
+{
+    if (broker_count(s) > LINK_URLS_MAX)
+        return news_fail(err, NEWS_ERR_USAGE, "at most %d brokers", LINK_URLS_MAX);
+    if (s->session && !s->id)
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "--session needs --id: a session belongs to a client id");
+    return true;
+}
+
 struct link *dial_open(const struct dial_settings *s, const struct message *will,
                        const struct link_events *events, struct news_error *err)
 {
     const char *urls[LINK_URLS_MAX];
-    size_t count = broker_count(s);
-    if (count > LINK_URLS_MAX) {
-        news_fail(err, NEWS_ERR_USAGE, "at most %d brokers", LINK_URLS_MAX);
-        return NULL;
-    }
-    if (s->session && !s->id) {
-        news_fail(err, NEWS_ERR_USAGE, "--session needs --id: a session belongs to a client id");
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++)
+    struct nrp_keys *keys = NULL;
+    if (!check(s, err) || !read_keys(s, &keys, err)) return NULL;
+    for (size_t i = 0; i < broker_count(s); i++)
         urls[i] = broker(s, i);
     struct link_options options = {
         .transport = {.client_id = s->id,
@@ -97,9 +121,13 @@ struct link *dial_open(const struct dial_settings *s, const struct message *will
                       .packet_max = DIAL_PACKET_MAX,
                       .keep_session = s->session,
                       .mqtt_version = (int)s->mqtt_version,
+                      .key = keys ? nrp_keys_first(keys) : NULL,
+                      .clear = s->clear,
                       .nagle = s->nagle,
                       .will = will},
         .give_up_ms = s->connect_timeout_ms,
     };
-    return link_open(urls, count, &options, events, err);
+    struct link *l = link_open(urls, broker_count(s), &options, events, err);
+    nrp_keys_free(keys); /* the link has its own copy */
+    return l;
 }

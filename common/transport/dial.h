@@ -12,9 +12,9 @@
 
 struct dial_settings {
     struct option_list brokers;
-    const char *password_file, *id, *config;
+    const char *password_file, *psk_file, *id, *config;
     long long qos, connect_timeout_ms, window, mqtt_version;
-    bool session, nagle, verbose;
+    bool session, nagle, clear, verbose;
     char password[DIAL_PASSWORD]; /* read by dial_read_password() */
 };
 
@@ -24,22 +24,29 @@ struct dial_settings {
     {.help = "Connection"},                                                                        \
     {.name = "broker", .letter = 'b', .type = OPTION_LIST, .argument = "URL",                      \
      .at = offsetof(settings, member.brokers),                                                     \
-     .help = "where to connect: mqtt://[user@]host[:1883]. Several are an order of preference "    \
+     .help = "where to connect: mqtt://[user@]host[:1883], or a newsrelay: nrp://host[:7788], "    \
+             "nrp+udp://host[:7788], nrp+unix:///path. Several are an order of preference "        \
              "(default $NEWSWIRE_BROKER, or mqtt://localhost)"},                                   \
     {.name = "password-file", .type = OPTION_TEXT, .argument = "FILE",                             \
      .at = offsetof(settings, member.password_file),                                               \
      .help = "the login's password: the first line of FILE, which only its owner may read"},       \
+    {.name = "psk-file", .type = OPTION_TEXT, .argument = "FILE",                                  \
+     .at = offsetof(settings, member.psk_file),                                                    \
+     .help = "the key for a newsrelay, as newsrelay keygen makes it: the first one of FILE, "      \
+             "which only its owner may read. Frames are encrypted with it"},                       \
+    {.name = "clear", .type = OPTION_FLAG, .at = offsetof(settings, member.clear),                 \
+     .help = "with --psk-file: frames are authenticated, but readable (to watch them)"},           \
     {.name = "id", .type = OPTION_TEXT, .argument = "ID", .at = offsetof(settings, member.id),     \
      .help = "client id (default: made up)"},                                                      \
     {.name = "qos", .type = OPTION_NUMBER, .argument = "0|1", .fallback = "1", .most = 1,          \
      .at = offsetof(settings, member.qos),                                                         \
-     .help = "MQTT quality of service; with 0 an item counts as sent once it is written"},         \
+     .help = "quality of service; with 0 an item counts as sent once it is written"},              \
     {.name = "connect-timeout", .type = OPTION_TIME, .argument = "TIME", .fallback = "10s",        \
      .at = offsetof(settings, member.connect_timeout_ms),                                          \
      .help = "give up when nothing could be reached for so long at the start; 0: never"},          \
     {.name = "mqtt", .type = OPTION_NUMBER, .argument = "4|5", .fallback = "0", .most = 5,         \
      .at = offsetof(settings, member.mqtt_version),                                                \
-     .help = "protocol version: 5, 4 (that is 3.1.1), or 0: 5 and then 4"},                        \
+     .help = "MQTT version: 5, 4 (that is 3.1.1), or 0: 5 and then 4"},                            \
     {.name = "nagle", .type = OPTION_FLAG, .at = offsetof(settings, member.nagle),                 \
      .help = "leave Nagle's algorithm on, to see what it does"}
 

@@ -23,6 +23,7 @@
 
 struct place {
     struct transport_url url;
+    struct transport_memory memory;
     bool out; /* for good: it refused us in a way that trying again does not change */
 };
 
@@ -134,7 +135,9 @@ static bool second_takeover(struct link *l, int64_t now)
 /* The same as a second take-over, told by what it looks like. */
 static bool is_fought_over(struct link *l, bool was_up, int64_t now)
 {
-    bool cut = was_up && l->why.code == NEWS_ERR_UNREACHABLE && now - l->up_ms < CUT_SHORT_MS;
+    bool says_why = strncmp(current_url(l)->scheme, "nrp", 3) == 0; /* a relay tells of take-overs */
+    bool cut = was_up && !says_why && l->why.code == NEWS_ERR_UNREACHABLE &&
+               now - l->up_ms < CUT_SHORT_MS;
     l->cuts = cut ? l->cuts + 1 : 0;
     if (!l->id_given || l->cuts < CUTS_MOST) return false;
     news_fail(
@@ -251,6 +254,7 @@ static void try_current(struct link *l)
         .on_subscribed = on_subscribed,
     };
     l->stage = TRYING;
+    l->options.memory = &l->places[l->index].memory;
     l->transport = transport_open(current_url(l), &l->options, &events, &l->why);
     if (l->transport) transport_set_reading(l->transport, l->reading);
     else handle_failure(l);

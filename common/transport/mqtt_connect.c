@@ -13,6 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "common/transport/background.h"
 #include "common/transport/carrier.h"
 
 /* Unacknowledged messages we take. Brokers have their own, mostly smaller limit. */
@@ -201,22 +202,6 @@ static void *dial_thread(void *argument)
     return NULL;
 }
 
-/* Signals are for the loop's thread. */
-static int start_detached(void *(*run)(void *), void *argument)
-{
-    pthread_t thread;
-    pthread_attr_t detached;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    int failed = pthread_create(&thread, &detached, run, argument);
-    pthread_attr_destroy(&detached);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 struct mqtt_dial *mqtt_dial_start(struct mosquitto *handle, const struct transport_url *url,
                                   const struct transport_options *o, int version,
                                   struct news_error *err)
@@ -237,7 +222,7 @@ struct mqtt_dial *mqtt_dial_start(struct mosquitto *handle, const struct transpo
     mosquitto_log_callback_set(handle, on_dial_log);
     atomic_init(&d->owners, 2);
     atomic_fetch_add(&dials_running, 1);
-    int failed = !d->host ? ENOMEM : d->fd < 0 ? errno : start_detached(dial_thread, d);
+    int failed = !d->host ? ENOMEM : d->fd < 0 ? errno : background_start(dial_thread, d);
     if (!failed) return d;
     news_fail(err, NEWS_ERR_MEMORY, "no thread to connect with: %s", strerror(failed));
     atomic_fetch_sub(&dials_running, 1);

@@ -7,11 +7,15 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include "common/nrp/key.h"
 #include "common/transport/carrier.h"
 
 /* A new carrier is one new .c file and one line here. */
 static const struct transport_ops *const carriers[] = {
     &transport_mqtt_ops,
+    &transport_nrp_ops,
+    &transport_nrp_udp_ops,
+    &transport_nrp_unix_ops,
 };
 
 /* Schemes that are part of the design and not of this build: a name to recognise, so that the
@@ -21,9 +25,6 @@ static const struct {
     int default_port;
 } planned[] = {
     {"mqtts", 8883},
-    {"nrp", 7788},
-    {"nrp+udp", 7788},
-    {"nrp+unix", 0},
 };
 
 #define COUNT(array)   (sizeof(array) / sizeof *(array))
@@ -260,6 +261,19 @@ static bool copy_text(const char **text)
     return *text != NULL;
 }
 
+/* Id and secret: what a key allows is the server's business. */
+static bool copy_key(const struct nrp_key **key)
+{
+    const struct nrp_key *from = *key;
+    if (!from) return true;
+    struct nrp_key *copy = calloc(1, sizeof *copy);
+    *key = copy;
+    if (!copy) return false;
+    copy->id = from->id;
+    memcpy(copy->secret, from->secret, sizeof copy->secret);
+    return true;
+}
+
 /* One block: the message, then its topic, then its payload. */
 static bool copy_will(const struct message **will)
 {
@@ -295,6 +309,7 @@ bool carrier_options_copy(struct transport_options *copy, const struct transport
     bool ok = copy_text(&copy->client_id);
     ok &= copy_text(&copy->username);
     ok &= copy_text(&copy->password);
+    ok &= copy_key(&copy->key);
     ok &= copy_will(&copy->will);
     if (ok) return true;
     carrier_options_free(copy);
@@ -310,6 +325,8 @@ static void free_const(const void *memory)
 void carrier_options_free(struct transport_options *copy)
 {
     if (copy->password) explicit_bzero((char *)(uintptr_t)copy->password, strlen(copy->password));
+    if (copy->key) explicit_bzero((void *)(uintptr_t)copy->key, sizeof *copy->key);
+    free_const(copy->key);
     free_const(copy->password);
     free_const(copy->client_id);
     free_const(copy->username);

@@ -55,6 +55,14 @@ struct transport_events {
     void (*on_subscribed)(void *user, const char *filter, const struct news_error *refused);
 };
 
+struct nrp_key;
+
+/* What one server's carrier remembers from one connection to the next: where to go on. Zeroed at
+ * first; the caller keeps it, for one URL, longer than any transport that was opened with it. */
+struct transport_memory {
+    uint64_t epoch, position;
+};
+
 struct transport_options {
     const char *client_id;  /* NULL: made up, unique */
     const char *username;   /* NULL: from the URL, or none */
@@ -65,8 +73,11 @@ struct transport_options {
     size_t packet_max;      /* largest packet we take, announced where the carrier can; 0: 1 MiB */
     bool keep_session;      /* the carrier remembers us between connections (MQTT: clean start 0) */
     int mqtt_version;       /* 5 or 4 (3.1.1); 0: 5, falling back to 3.1.1 when 5 is refused */
-    bool nagle;             /* leave Nagle's algorithm on (labs and tests) */
-    const struct message *will; /* NULL: none; copied */
+    const struct nrp_key *key;       /* of NRP: id and secret; NULL: none */
+    bool clear;                      /* with a key: frames are authenticated and stay readable */
+    struct transport_memory *memory; /* NULL: each connection starts anew. Not copied. */
+    bool nagle;                      /* leave Nagle's algorithm on (labs and tests) */
+    const struct message *will;      /* NULL: none; copied */
 };
 
 struct transport_wait {

@@ -1,4 +1,4 @@
-#include "publisher/notify.h"
+#include "common/notify.h"
 
 #include <limits.h>
 #include <stdarg.h>

@@ -1,8 +1,8 @@
-/* publisher/notify.h - tells the service manager how we are: sd_notify(3) without libsystemd.
+/* common/notify.h - tells the service manager how we are: sd_notify(3) without libsystemd.
  *
  * A datagram to the socket in $NOTIFY_SOCKET; nothing when there is none. */
-#ifndef PUBLISHER_NOTIFY_H
-#define PUBLISHER_NOTIFY_H
+#ifndef NEWS_NOTIFY_H
+#define NEWS_NOTIFY_H
 
 /* E.g. "READY=1", "STATUS=12 sources", "STOPPING=1"; lines parted by newlines. */
 __attribute__((format(printf, 1, 2))) void notify(const char *format, ...);
