@@ -48,6 +48,9 @@ done
     refuse "tests are not part of a program" '"tests/' $(sources common $programs)
     refuse "news_common knows no carrier" '"common/transport/' \
         $(sources common | grep -v '^common/transport/')
+    refuse "the protocol and the relay know no carrier" '"common/transport/' $(sources common/nrp relay)
+    refuse "the protocol without I/O opens nothing" '<(sys/socket|sys/epoll|netinet/|arpa/|poll)' \
+        $(sources common/nrp) relay/hub*.c relay/session*.c relay/sender.c relay/outbox.c relay/log.c
     # quotes: from the root, with a folder in front and no way up
     refuse "includes start at the root" '"[^/"]*"' $(sources common $programs tests)
     refuse "includes start at the root" '"[^"]*\.\.?/' $(sources common $programs tests)
@@ -60,7 +63,7 @@ only '<jansson' common/item_upgrade.c publisher/feed_json.c publisher/short_form
 only '<libxml/' 'publisher/*'
 only '<utf8proc' 'common/text*' common/topic.c 'publisher/*'
 only '<ini\.h' common/options.c
-only '<openssl/' common/uuid.c 'relay/*' 'publisher/*'
+only '<openssl/' common/uuid.c common/nrp/secure.c 'publisher/*'
 only '<sqlite3' 'common/storage/*' publisher/journal.c 'subscriber/store*.c' 'subscriber/history*.c'
 only '<curl/' publisher/fetch.c
 only '<(ncurses|curses|panel|term)\.h' 'subscriber/screen*.c'

@@ -324,7 +324,7 @@ static void what_cannot_work_is_refused_when_it_is_opened(void **state)
         const char *url;
         enum news_errc code;
     } table[] = {
-        {"http://h", NEWS_ERR_USAGE}, {"h:x", NEWS_ERR_USAGE}, {"nrp://h", NEWS_ERR_UNSUPPORTED}};
+        {"http://h", NEWS_ERR_USAGE}, {"h:x", NEWS_ERR_USAGE}, {"mqtts://h", NEWS_ERR_UNSUPPORTED}};
     struct watch w = {0};
     const struct link_events events = events_of(&w);
     (void)state;

@@ -14,11 +14,18 @@
 #include "tests/support/tmpdir.h"
 #include "tests/support/wait.h"
 
+#define NOT_BUILT "newsrelay is not built"
+
 static const struct {
-    const char *program, *missing;
+    const char *program, *missing, *scheme;
 } kinds[] = {
-    [BROKER_MOSQUITTO] = {"mosquitto", "mosquitto is not installed (apt install mosquitto)"},
-    [BROKER_NATS] = {"nats-server", "nats-server is not installed (apt install nats-server)"},
+    [BROKER_MOSQUITTO] = {"mosquitto", "mosquitto is not installed (apt install mosquitto)",
+                          "mqtt"},
+    [BROKER_NATS] = {"nats-server", "nats-server is not installed (apt install nats-server)",
+                     "mqtt"},
+    [BROKER_RELAY] = {NEWSRELAY_PATH, NOT_BUILT, "nrp"},
+    [BROKER_RELAY_UDP] = {NEWSRELAY_PATH, NOT_BUILT, "nrp+udp"},
+    [BROKER_RELAY_UNIX] = {NEWSRELAY_PATH, NOT_BUILT, "nrp+unix"},
 };
 
 struct broker {
@@ -26,7 +33,7 @@ struct broker {
     struct tmpdir dir;
     struct buf config;
     int port;
-    char url[64], path[256];
+    char url[320], path[256];
     struct process *process;
 };
 
@@ -55,6 +62,14 @@ int broker_free_port(void)
     return ok ? ntohs(address.sin_port) : 0;
 }
 
+const char *broker_url_at(enum broker_kind kind, int port)
+{
+    static char url[64];
+    if (kind == BROKER_RELAY_UNIX) snprintf(url, sizeof url, "nrp+unix:///nonexistent/%d", port);
+    else snprintf(url, sizeof url, "%s://127.0.0.1:%d", kinds[kind].scheme, port);
+    return url;
+}
+
 static void write_basics(struct broker *b)
 {
     switch (b->kind) {
@@ -72,6 +87,14 @@ static void write_basics(struct broker *b)
         /* What nobody acknowledged comes again after ack_wait, not with the next connection. */
         broker_add(b, "mqtt { host: 127.0.0.1, port: %d, ack_wait: \"1s\" }\n", b->port);
         break;
+    case BROKER_RELAY:
+    case BROKER_RELAY_UDP:
+    case BROKER_RELAY_UNIX:
+        /* TCP last: who can connect there finds the others open. */
+        broker_add(b, "listen = nrp+unix://%s/relay.sock\nlisten = nrp+udp://127.0.0.1:%d\n",
+                   b->dir.path, b->port);
+        broker_add(b, "listen = nrp://127.0.0.1:%d\nverbose = yes\n", b->port);
+        break;
     }
 }
 
@@ -85,7 +108,9 @@ struct broker *broker_new(enum broker_kind kind)
         broker_free(b);
         return NULL;
     }
-    snprintf(b->url, sizeof b->url, "mqtt://127.0.0.1:%d", b->port);
+    if (kind == BROKER_RELAY_UNIX)
+        snprintf(b->url, sizeof b->url, "nrp+unix://%s/relay.sock", b->dir.path);
+    else snprintf(b->url, sizeof b->url, "%s", broker_url_at(kind, b->port));
     write_basics(b);
     return b;
 }

@@ -1,4 +1,4 @@
-/* tests/support/broker.h - real brokers on free loopback ports, one test's own.
+/* tests/support/broker.h - real brokers and relays on free loopback ports, one test's own.
  *
  * Usage: broker_new(), broker_file() and broker_add() for its configuration, broker_start(). A
  * broker that is not installed is a reason to skip, which the test says out loud:
@@ -14,7 +14,10 @@
 
 enum broker_kind {
     BROKER_MOSQUITTO,
-    BROKER_NATS, /* its MQTT listener: 3.1.1 only */
+    BROKER_NATS,  /* its MQTT listener: 3.1.1 only */
+    BROKER_RELAY, /* our newsrelay, which listens for all three; these differ in broker_url() */
+    BROKER_RELAY_UDP,
+    BROKER_RELAY_UNIX,
 };
 
 /* NULL when it can be started here, else a sentence that says what to install. */
@@ -38,7 +41,10 @@ void broker_pause(struct broker *b, bool on); /* SIGSTOP, SIGCONT */
 void broker_free(struct broker *b);           /* kills, removes its directory; NULL is fine */
 
 int broker_port(const struct broker *b);
-const char *broker_url(const struct broker *b); /* mqtt://127.0.0.1:port */
+const char *broker_url(const struct broker *b); /* mqtt://127.0.0.1:port, nrp+unix:///path */
+/* The same for a server of this kind at another port or, of BROKER_RELAY_UNIX, with nobody there.
+ * Lives until the next call. */
+const char *broker_url_at(enum broker_kind kind, int port);
 pid_t broker_pid(const struct broker *b);
 
 /* A free loopback port. Another process may take it before you do, which is rare enough. */

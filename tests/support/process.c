@@ -356,6 +356,7 @@ bool process_exists(const char *name, char *path, size_t size)
 {
     const char *in_path = getenv("PATH");
     char folders[4096];
+    if (*name == '/') return snprintf(path, size, "%s", name) < (int)size && access(path, X_OK) == 0;
     snprintf(folders, sizeof folders, "%s:/usr/sbin:/sbin", in_path ? in_path : "/usr/bin:/bin");
     char *rest = folders;
     for (char *folder; (folder = strsep(&rest, ":")) != NULL;) {

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "common/date.h"
-#include "publisher/notify.h"
+#include "common/notify.h"
 #include "tests/support/tmpdir.h"
 #include "tests/support/wait.h"
 
