@@ -7,7 +7,9 @@
 #include "relay/sender_ring.h"
 
 #define HEARTBEATS_AFTER_US 10000000 /* after the last data, when all of it is acknowledged */
-#define MEMORY_AGAIN_US     100000   /* when there was none */
+#define LOSSY_US            60000000 /* so long a path counts as one that loses, after a report of it */
+#define THIN_MOST           3 /* frames in flight of a stream that is thin, as in Linux's TCP */
+#define MEMORY_AGAIN_US     100000 /* when there was none */
 #define SRTT_MOST_US        10000000
 #define GAP_MOST            ((uint64_t)1 << 31) /* dseqs in one frame; the rest follows when it is acked */
 
@@ -35,7 +37,7 @@ struct sender {
     int64_t heard_us, flying_us;   /* when the peer last spoke; since when something is unacked */
     int64_t data_us;               /* the last new data */
     int64_t beat_us, beat_wait_us; /* the next heartbeat (INT64_MAX: none), and what it waited */
-    int64_t srtt_us;
+    int64_t srtt_us, lossy_us;     /* the latter: until when the path counts as lossy */
     bool beat_asked, silent;
     struct sender_counts counts;
 };
@@ -119,6 +121,7 @@ void sender_on_report(struct sender *s, int64_t now_us, const struct nrp_report 
 {
     sender_heard(s, now_us);
     pace_report(&s->pace, r->received, r->lost_raw);
+    if (r->lost_raw > 0) s->lossy_us = now_us + LOSSY_US;
 }
 
 void sender_set_srtt(struct sender *s, int64_t srtt_us)
@@ -309,6 +312,17 @@ static void repeat_gap(struct sender *s)
         (void)want(s, s->ring.first);
 }
 
+/* What follows a frame shows that it was lost, but a thin stream's next item is far away, and a
+ * heartbeat costs the repair a round trip. Where the path loses the first one brings the frame
+ * again. */
+static void repeat_tail(struct sender *s)
+{
+    unsigned flying = sender_ring_count(&s->ring);
+    if (s->now_us >= s->lossy_us || flying == 0 || flying > THIN_MOST) return;
+    const struct sent *e = sender_ring_at(&s->ring, s->ring.end - 1);
+    if (e->count > 0 && !e->resent && want(s, s->ring.end - 1)) s->counts.repeated++;
+}
+
 static bool next_heartbeat(struct sender *s, size_t room, uint64_t last_iseq, struct nrp_frame *out)
 {
     bool due = s->beat_us <= s->now_us;
@@ -319,6 +333,7 @@ static bool next_heartbeat(struct sender *s, size_t room, uint64_t last_iseq, st
                                         .last_iseq = last_iseq}};
     size_t size = nrp_frame_size(&f);
     if (size > room) return false;
+    if (due && s->beat_wait_us == s->c.heartbeat_min_us) repeat_tail(s);
     if (due) rearm(s);
     if (!s->beat_asked && s->beat_us == INT64_MAX) return false;
     s->beat_asked = false;

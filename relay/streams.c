@@ -1,9 +1,9 @@
 #include "relay/streams.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdlib.h>
 #include <string.h>
-#include <linux/sockios.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -14,12 +14,12 @@
 
 enum {
     READ_MAX = 256 << 10,
-    PARTS_MAX = 1024, /* UIO_MAXIOV */
+    PARTS_MAX = 1024,         /* UIO_MAXIOV */
     LINGERING_MAX = 256,      /* connections that only wait for their peer to close */
     LINGER_US = 1000000,      /* without the peer taking any more */
     LINGER_MAX_US = 10000000, /* in all */
-    HELD_US = 5000,      /* how often held publishers are looked at: another reactor may have
-                            caught up */
+    HELD_US = 5000,           /* how often held publishers are looked at: another reactor may have
+                                 caught up */
 };
 
 struct conn {
@@ -30,9 +30,9 @@ struct conn {
     uint64_t flushed_turn;
     int64_t until_us, last_us; /* lingering: looked at, and at most */
     int untaken;               /* lingering: bytes the kernel still had for it */
-    bool stopped;     /* no more input, ever */
-    bool held;        /* no input for now */
-    bool full;        /* the socket takes no more: EPOLLOUT tells */
+    bool stopped;              /* no more input, ever */
+    bool held;                 /* no input for now */
+    bool full;                 /* the socket takes no more: EPOLLOUT tells */
     bool again;
 };
 

@@ -266,6 +266,7 @@ static void note_arrival(struct nrp_receiver *r, const struct arrival *a)
         }
         return;
     }
+    if (a->resent) r->since.lost_raw++; /* the relay repeated it before we missed it */
     receiver_raise(r, a->dseq - 1);
     r->hi = a->dseq;
     r->heads++;
