@@ -313,14 +313,14 @@ static void repeat_gap(struct sender *s)
 }
 
 /* What follows a frame shows that it was lost, but a thin stream's next item is far away, and a
- * heartbeat costs the repair a round trip. Where the path loses the first one brings the frame
+ * heartbeat costs the repair a round trip. Where the path loses, the first two bring the frame
  * again. */
 static void repeat_tail(struct sender *s)
 {
     unsigned flying = sender_ring_count(&s->ring);
     if (s->now_us >= s->lossy_us || flying == 0 || flying > THIN_MOST) return;
     const struct sent *e = sender_ring_at(&s->ring, s->ring.end - 1);
-    if (e->count > 0 && !e->resent && want(s, s->ring.end - 1)) s->counts.repeated++;
+    if (e->count > 0 && want(s, s->ring.end - 1)) s->counts.repeated++;
 }
 
 static bool next_heartbeat(struct sender *s, size_t room, uint64_t last_iseq, struct nrp_frame *out)
@@ -333,7 +333,7 @@ static bool next_heartbeat(struct sender *s, size_t room, uint64_t last_iseq, st
                                         .last_iseq = last_iseq}};
     size_t size = nrp_frame_size(&f);
     if (size > room) return false;
-    if (due && s->beat_wait_us == s->c.heartbeat_min_us) repeat_tail(s);
+    if (due && s->beat_wait_us <= 2 * s->c.heartbeat_min_us) repeat_tail(s);
     if (due) rearm(s);
     if (!s->beat_asked && s->beat_us == INT64_MAX) return false;
     s->beat_asked = false;

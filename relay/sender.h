@@ -60,8 +60,8 @@ void sender_heartbeat_now(struct sender *s);
  * A gap goes out as soon as its first dseq is in the window, whatever its width; one that is not
  * acknowledged is said again with heartbeats, because a receiver cannot ask for what is beyond its
  * window. An entry is popped when its first fragment goes; the sender keeps the rest.
- * Where the peer's reports tell of loss, the last frame of a thin stream is sent twice: again with
- * the first heartbeat.
+ * Where the peer's reports tell of loss, the last frame of a thin stream is sent three times: again with
+ * the first two heartbeats.
  * room: bytes left in the datagram, header and tag of it taken off; a frame that does not fit is
  * kept for the next call. fragments: those of an outbox entry were counted with
  * nrp_fragment_count(size, datagram_max), and a topic is never longer than
