@@ -41,7 +41,8 @@ bool guard_handshake(struct guard *g, const struct nrp_address *from, int64_t no
 /* A datagram of a handshake whose address may be forged: counted with all its like, so that nobody
  * uses up what another's address has. Never false for loopback, which cannot be. */
 bool guard_hello(struct guard *g, const struct nrp_address *from, int64_t now_us);
-/* How many of `wanted` publications may go on now; the rest is refused with NRP_CODE_RATE. */
+/* How many of `wanted` publications may go on now; the rest is held back (streams) or not
+ * taken (datagrams: it comes again). */
 unsigned guard_publish(struct guard *g, uint32_t key_id, const struct nrp_address *from,
                        unsigned wanted, int64_t now_us);
 

@@ -229,8 +229,8 @@ static bool may_listen(const struct listeners *l, const struct nrp_address *a,
     if (!l->config->local_only || address_is_local(a)) return true;
     address_text(a, text);
     return news_fail(err, NEWS_ERR_CONFIG,
-                     "anybody on the network could publish at %s: give --keys, or --insecure if "
-                     "that is meant",
+                     "anybody on the network could publish at %s: give --keys without --require "
+                     "open, or --insecure if that is meant",
                      text);
 }
 

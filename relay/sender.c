@@ -10,7 +10,6 @@
 #define LOSSY_US            60000000 /* so long a path counts as one that loses, after a report of it */
 #define THIN_MOST           3 /* frames in flight of a stream that is thin, as in Linux's TCP */
 #define MEMORY_AGAIN_US     100000 /* when there was none */
-#define SRTT_MOST_US        10000000
 #define GAP_MOST            ((uint64_t)1 << 31) /* dseqs in one frame; the rest follows when it is acked */
 
 const struct sender_config sender_defaults = {
@@ -37,7 +36,7 @@ struct sender {
     int64_t heard_us, flying_us;   /* when the peer last spoke; since when something is unacked */
     int64_t data_us;               /* the last new data */
     int64_t beat_us, beat_wait_us; /* the next heartbeat (INT64_MAX: none), and what it waited */
-    int64_t srtt_us, lossy_us;     /* the latter: until when the path counts as lossy */
+    int64_t lossy_us;              /* until when the path counts as one that loses */
     bool beat_asked, silent;
     struct sender_counts counts;
 };
@@ -83,16 +82,11 @@ void sender_on_ack(struct sender *s, int64_t now_us, uint64_t cum_dseq)
     sender_ring_release(&s->ring, cum_dseq);
 }
 
-static int64_t linger(const struct sender *s)
-{
-    return s->srtt_us / 2 > s->c.linger_us ? s->srtt_us / 2 : s->c.linger_us;
-}
-
 /* False: it is on its way already. */
 static bool want(struct sender *s, uint64_t position)
 {
     const struct sent *e = sender_ring_at(&s->ring, position);
-    if (e->wanted || (e->resent && s->now_us - e->resent_us < linger(s))) return false;
+    if (e->wanted || (e->resent && s->now_us - e->resent_us < s->c.linger_us)) return false;
     sender_ring_want(&s->ring, position);
     return true;
 }
@@ -122,11 +116,6 @@ void sender_on_report(struct sender *s, int64_t now_us, const struct nrp_report 
     sender_heard(s, now_us);
     pace_report(&s->pace, r->received, r->lost_raw);
     if (r->lost_raw > 0) s->lossy_us = now_us + LOSSY_US;
-}
-
-void sender_set_srtt(struct sender *s, int64_t srtt_us)
-{
-    s->srtt_us = srtt_us < SRTT_MOST_US ? srtt_us : SRTT_MOST_US;
 }
 
 void sender_heartbeat_now(struct sender *s)

@@ -22,7 +22,7 @@ struct sender_config {
     size_t datagram_max; /* decides the size of fragments */
     int64_t rate_start, rate_floor, rate_cap; /* bytes/s; cap 0: no limit at all */
     int64_t heartbeat_min_us, heartbeat_max_us;
-    int64_t linger_us; /* a frame resent less ago is not sent again: max(srtt/2, this) */
+    int64_t linger_us; /* a frame resent less ago is not sent again */
     unsigned resends_per_nak;
     int64_t silence_us; /* data sent and nothing heard for so long: heartbeats only */
 };
@@ -49,7 +49,6 @@ void sender_on_ack(struct sender *s, int64_t now_us, uint64_t cum_dseq);
 /* Bad ranges (dseqs never sent) are passed over. */
 void sender_on_nak(struct sender *s, int64_t now_us, const struct nrp_range *ranges, size_t count);
 void sender_on_report(struct sender *s, int64_t now_us, const struct nrp_report *r);
-void sender_set_srtt(struct sender *s, int64_t srtt_us);
 /* Anything came from the peer: it is there. */
 void sender_heard(struct sender *s, int64_t now_us);
 
