@@ -22,7 +22,7 @@ mkdir "$work/base"
 cat >"$work/table" <<'END'
 heartbeats off|relay/sender.c|s/return next_heartbeat(.*/return false;/
 NAK once, never again|common/nrp/receiver_holes.c|s/ask_at(r, s, r->now_us + wait);/ask_at(r, s, INT64_MAX);/
-linger off|relay/sender.c|s/e->resent && s->now_us - e->resent_us < linger(s)/linger(s) < 0/
+linger off|relay/sender.c|s/e->resent && s->now_us - e->resent_us < s->c.linger_us/s->c.linger_us < 0/
 replay window off|common/nrp/secure.c|/^bool nrp_replay_fresh/,/^}/s/return !(.*/return true;/
 dedup by iseq off|common/nrp/floor.c|/^static bool see(/,/^}/s/return false;/return true;/
 ACK before accept|common/nrp/client_items.c|/c->unaccepted = d->dseq;/d

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "bench/newsbench/plan.h"
 #include "bench/newsbench/result.h"
 #include "common/error.h"
@@ -25,5 +27,10 @@ struct engine_options {
  * returns. seed: of schedules, payloads and the network. */
 bool engine_run(const struct cell *cell, uint64_t seed, const struct engine_options *o,
                 struct run *run, struct news_error *err);
+
+/* What is done for the sake of fairness, for the environment of a result: {"section": "Fairness",
+ * "facts": [...]}, see environment.h; the configuration files of servers are among them. NULL: no
+ * memory. */
+json_t *engine_describe(const struct engine_options *o);
 
 #endif

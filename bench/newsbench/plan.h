@@ -15,6 +15,7 @@
  *     [vary]
  *     rate x loss = 1 5 20 x 0% 1% 10%
  *
+ * A line has at most 190 bytes; what is longer goes on in indented lines.
  * factors[] is the one table of what there is: the reader, the results, reports and documentation
  * go by it. */
 #ifndef BENCH_PLAN_H

@@ -1,253 +1,180 @@
-/* newsnet - a network that loses and delays, between two programs on one machine.
- *
- * Two network namespaces, each with a TUN device, and this process between them: IP packets are
- * read from one, kept for the delay, dropped by chance, and written to the other. Whatever runs in
- * the namespaces is not asked: kernel TCP meets real loss of segments. The same seed drops the same
- * packets if the same packets come. Needs CAP_NET_ADMIN and CAP_SYS_ADMIN (root) and /dev/net/tun.
- */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
+/* newsnet - programs on one machine, with a network between them that loses and delays. */
+#include <inttypes.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
+#include <sysexits.h>
 
-#define MTU        1500
-#define QUEUED_MAX 4096 /* packets under way each way; the network drops what is beyond */
+#include "bench/newsnet/cli.h"
+#include "bench/newsnet/crew.h"
+#include "bench/newsnet/netlab.h"
+#include "common/date.h"
+#include "common/log.h"
 
-struct packet {
-    int64_t due_us;
+static int refused(const struct news_error *err)
+{
+    log_error("%s", err->message);
+    if (err->code == NEWS_ERR_USAGE) log_error("try --help");
+    return news_exit_status(err->code);
+}
+
+/* --- what was counted -------------------------------------------------------------------- */
+
+struct line {
+    char text[400];
     size_t len;
-    uint8_t bytes[MTU];
 };
 
-struct direction { /* the delay is the same for all, so first in is first out */
-    int in, out;
-    uint64_t random;
-    unsigned head, count;
-    unsigned long passed, lost, overflowed;
-    struct packet *queue;
+__attribute__((format(printf, 2, 3))) static void add(struct line *l, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(l->text + l->len, sizeof l->text - l->len, format, args);
+    va_end(args);
+    if (n > 0) l->len += (size_t)n;
+    if (l->len >= sizeof l->text) l->len = sizeof l->text - 1;
+}
+
+static void tell_packets(const char *way, const struct netlab_counts *c)
+{
+    const struct {
+        const char *what;
+        uint64_t count;
+    } rare[] = {{"reordered", c->reordered}, {"twice", c->duplicated}, {"damaged", c->corrupted}};
+    struct line l = {0};
+    add(&l, "%s: %" PRIu64 " passed, %" PRIu64 " lost, %" PRIu64 " did not fit", way, c->passed,
+        c->lost, c->queue_full);
+    for (size_t i = 0; i < sizeof rare / sizeof *rare; i++)
+        if (rare[i].count) add(&l, ", %" PRIu64 " %s", rare[i].count, rare[i].what);
+    log_error("%s", l.text);
+}
+
+static void tell_bytes(const char *way, const struct netlab_counts *c)
+{
+    struct line l = {0};
+    add(&l, "%s: %" PRIu64 " bytes, %" PRIu64 " of them headers", way, c->bytes, c->header_bytes);
+    if (c->tcp_packets)
+        add(&l, "; TCP %" PRIu64 " packets (%" PRIu64 " bare ACKs), %" PRIu64 " bytes",
+            c->tcp_packets, c->tcp_acks, c->tcp_bytes);
+    if (c->udp_packets)
+        add(&l, "; UDP %" PRIu64 " packets, %" PRIu64 " bytes", c->udp_packets, c->udp_bytes);
+    log_error("%s", l.text);
+}
+
+static void tell_direction(const struct netlab *n, unsigned from, unsigned to, bool even_if_idle)
+{
+    struct netlab_counts c;
+    char way[16];
+    netlab_counts(n, from, to, &c);
+    if (!even_if_idle && c.passed + c.lost + c.queue_full == 0) return;
+    (void)snprintf(way, sizeof way, "%c to %c", 'A' + (int)from, 'A' + (int)to);
+    tell_packets(way, &c);
+    if (c.passed) tell_bytes(way, &c);
+}
+
+static void tell(const struct netlab *n, unsigned sides)
+{
+    struct netlab_lateness late;
+    for (unsigned from = 0; from < sides; from++)
+        for (unsigned to = 0; to < sides; to++)
+            if (to != from) tell_direction(n, from, to, sides == 2);
+    netlab_lateness(n, &late);
+    log_error("the network was late by %.3f ms (median), %.3f ms (p99), %.3f ms (worst)",
+              (double)late.p50 / 1e6, (double)late.p99 / 1e6, (double)late.most / 1e6);
+    uint64_t unseen = netlab_unseen(n);
+    if (unseen)
+        log_error("the kernel dropped %" PRIu64 " more packets at the devices of the sides",
+                  unseen);
+}
+
+/* --- running ----------------------------------------------------------------------------- */
+
+struct watch {
+    struct netlab *network;
+    struct crew crew;
+    int signals;
+    int64_t stats_ms, next_stats_ms; /* 0: never */
+    bool broken;                     /* the network ended before the crew */
 };
 
-struct options {
-    double delay_ms, loss; /* each way */
-    uint64_t seed;
-    char **commands[2];
-};
-
-static int64_t now_us(void)
+static void obey_signals(struct watch *w)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    int number;
+    while ((number = program_signal_next(w->signals)) != 0)
+        if (number != SIGCHLD) crew_end(&w->crew);
 }
 
-__attribute__((noreturn)) static void fail(const char *what)
+static int next_turn_ms(const struct watch *w)
 {
-    fprintf(stderr, "newsnet: %s: %s\n", what, strerror(errno));
-    exit(69);
+    int64_t now_ms = date_mono_ms(), until_ms = now_ms + 60000;
+    if (w->crew.ending) until_ms = now_ms + 100;
+    if (w->stats_ms && w->next_stats_ms < until_ms) until_ms = w->next_stats_ms;
+    return until_ms > now_ms ? (int)(until_ms - now_ms) : 0;
 }
 
-/* --- the two namespaces ------------------------------------------------------------------ */
-
-static void configure(int fd, const char *device, unsigned long request, struct ifreq *r)
+static void run_until_over(struct watch *w)
 {
-    snprintf(r->ifr_name, sizeof r->ifr_name, "%s", device);
-    if (ioctl(fd, request, r) != 0) fail(device);
-}
-
-static void set_address(int fd, const char *device, unsigned long request, const char *text)
-{
-    struct ifreq r = {0};
-    struct sockaddr_in a = {.sin_family = AF_INET};
-    inet_pton(AF_INET, text, &a.sin_addr);
-    memcpy(&r.ifr_addr, &a, sizeof a);
-    configure(fd, device, request, &r);
-}
-
-static void bring_up(int fd, const char *device)
-{
-    struct ifreq r = {0};
-    r.ifr_flags = IFF_UP | IFF_RUNNING;
-    configure(fd, device, SIOCSIFFLAGS, &r);
-}
-
-/* Leaves this process in the new namespace; *net is a handle to it. Returns the TUN. */
-static int make_side(const char *address, int *net)
-{
-    struct ifreq r = {.ifr_flags = IFF_TUN | IFF_NO_PI, .ifr_name = "news0"};
-    if (unshare(CLONE_NEWNET) != 0) fail("a network namespace");
-    int tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (tun < 0 || ioctl(tun, TUNSETIFF, &r) != 0) fail("/dev/net/tun");
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bring_up(fd, "lo");
-    set_address(fd, "news0", SIOCSIFADDR, address);
-    set_address(fd, "news0", SIOCSIFNETMASK, "255.255.255.0");
-    r.ifr_mtu = MTU;
-    configure(fd, "news0", SIOCSIFMTU, &r);
-    bring_up(fd, "news0");
-    close(fd);
-    *net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (*net < 0) fail("/proc/self/ns/net");
-    return tun;
-}
-
-static pid_t start(char **command, int net)
-{
-    pid_t child = fork();
-    if (child < 0) fail("fork");
-    if (child > 0) return child;
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (setns(net, CLONE_NEWNET) != 0) fail("setns");
-    execvp(command[0], command);
-    fprintf(stderr, "newsnet: %s: %s\n", command[0], strerror(errno));
-    _exit(127);
-}
-
-/* --- between them ------------------------------------------------------------------------ */
-
-/* xorshift64*: a number of its own for each direction. */
-static double chance(struct direction *d)
-{
-    d->random ^= d->random >> 12;
-    d->random ^= d->random << 25;
-    d->random ^= d->random >> 27;
-    return (double)((d->random * 0x2545f4914f6cdd1du) >> 11) / 9007199254740992.0;
-}
-
-static void take(struct direction *d, const struct options *o)
-{
-    uint8_t bytes[MTU + 1];
-    ssize_t n;
-    while ((n = read(d->in, bytes, sizeof bytes)) > 0) {
-        if ((bytes[0] >> 4) != 4) continue; /* IPv6 looks for neighbours; nobody is there */
-        if (chance(d) < o->loss) {
-            d->lost++;
-        } else if (d->count == QUEUED_MAX || n > MTU) {
-            d->overflowed++;
-        } else {
-            struct packet *p = &d->queue[(d->head + d->count++) % QUEUED_MAX];
-            p->due_us = now_us() + (int64_t)(o->delay_ms * 1000);
-            p->len = (size_t)n;
-            memcpy(p->bytes, bytes, (size_t)n);
+    while (crew_look(&w->crew), !crew_is_over(&w->crew)) {
+        struct pollfd fd = {.fd = w->signals, .events = POLLIN};
+        (void)poll(&fd, 1, next_turn_ms(w));
+        obey_signals(w);
+        if (!w->broken && !netlab_alive(w->network)) {
+            w->broken = true;
+            log_error("the network has ended");
+            if (!w->crew.ending) crew_end(&w->crew);
+        }
+        if (w->stats_ms && date_mono_ms() >= w->next_stats_ms) {
+            w->next_stats_ms += w->stats_ms;
+            tell(w->network, w->crew.count);
         }
     }
 }
 
-static int64_t let_out(struct direction *d)
+static int run(const struct settings *s, const struct sides *sides)
 {
-    while (d->count > 0) {
-        struct packet *p = &d->queue[d->head];
-        if (p->due_us > now_us()) return p->due_us;
-        if (write(d->out, p->bytes, p->len) > 0) d->passed++;
-        d->head = (d->head + 1) % QUEUED_MAX;
-        d->count--;
+    /* SIGCHLD is awaited from before the first of them may end. */
+    static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD};
+    struct watch w = {.stats_ms = s->stats_ms};
+    struct news_error err = {0};
+    struct impairment is;
+    if (!sides_check(sides, &err) || !settings_impairment(s, &is, &err)) return refused(&err);
+    (void)signal(SIGCHLD, SIG_DFL); /* ignored, nobody's status would be kept */
+    w.network = netlab_start(sides->count, &is, (uint64_t)s->seed, &err);
+    if (!w.network) return refused(&err);
+    int status = EX_SOFTWARE;
+    if (program_watch(watched, sizeof watched / sizeof *watched, &w.signals, &err) &&
+        crew_start(&w.crew, w.network, sides->commands, sides->count, &err)) {
+        w.next_stats_ms = date_mono_ms() + w.stats_ms;
+        run_until_over(&w);
+        tell(w.network, sides->count);
+        if (!w.broken) status = crew_status(&w.crew);
+    } else {
+        status = refused(&err);
     }
-    return INT64_MAX;
-}
-
-/* Until the second command ends; its exit status. */
-static int forward(struct direction *ways, const struct options *o, pid_t second)
-{
-    int status;
-    for (;;) {
-        int64_t due = now_us() + 50000; /* and look for the child */
-        for (int i = 0; i < 2; i++) {
-            int64_t next = let_out(&ways[i]);
-            if (next < due) due = next;
-        }
-        if (waitpid(second, &status, WNOHANG) == second)
-            return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-        int64_t wait = due - now_us();
-        struct timespec t = {0, wait > 0 ? (long)wait * 1000 : 0};
-        struct pollfd fds[2] = {{.fd = ways[0].in, .events = POLLIN},
-                                {.fd = ways[1].in, .events = POLLIN}};
-        if (ppoll(fds, 2, &t, NULL) <= 0) continue;
-        for (int i = 0; i < 2; i++)
-            if (fds[i].revents) take(&ways[i], o);
-    }
-}
-
-/* --- the command line -------------------------------------------------------------------- */
-
-static const char usage[] =
-    "Usage: newsnet [-d MS] [-l PERCENT] [-s SEED] -- COMMAND_A... -- COMMAND_B...\n"
-    "\n"
-    "Runs COMMAND_A at 10.77.0.1 and COMMAND_B at 10.77.0.2, with a network between them that\n"
-    "delays each packet by MS milliseconds and loses PERCENT of them, each way. When B ends, A is\n"
-    "sent SIGTERM, and the status is B's. What passed and was lost is told on standard error.\n"
-    "UNIX sockets and files are shared as ever. Needs root and /dev/net/tun.\n";
-
-__attribute__((noreturn)) static void refuse(void)
-{
-    fputs(usage, stderr);
-    exit(64);
-}
-
-static double number(const char *text, double most)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (*end || !(value >= 0 && value <= most)) refuse();
-    return value;
-}
-
-static void parse(struct options *o, int argc, char **argv)
-{
-    int at = 1;
-    for (; at + 1 < argc && strcmp(argv[at], "--") != 0; at += 2) {
-        if (strcmp(argv[at], "-d") == 0) o->delay_ms = number(argv[at + 1], 60000);
-        else if (strcmp(argv[at], "-l") == 0) o->loss = number(argv[at + 1], 100) / 100;
-        else if (strcmp(argv[at], "-s") == 0) o->seed = (uint64_t)number(argv[at + 1], 1e15);
-        else refuse();
-    }
-    if (at >= argc || strcmp(argv[at], "--") != 0) refuse();
-    o->commands[0] = argv + at + 1;
-    for (at++; at < argc && strcmp(argv[at], "--") != 0; at++)
-        ;
-    if (at + 1 >= argc || o->commands[0] == argv + at) refuse();
-    argv[at] = NULL;
-    o->commands[1] = argv + at + 1;
+    netlab_stop(w.network);
+    return status;
 }
 
 int main(int argc, char **argv)
 {
-    struct options o = {.seed = 1};
-    struct direction ways[2] = {0};
-    int nets[2], tuns[2];
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        fputs(usage, stdout);
-        return 0;
+    struct settings settings = {0};
+    struct sides sides;
+    struct options o;
+    int operands;
+    int option_count = sides_split(argc, argv, &sides);
+    int status = program_start(&newsnet, &o, &settings, option_count, argv, &operands);
+    if (status < 0) {
+        log_init(newsnet.name, settings.verbose);
+        struct news_error err;
+        if (operands == 0) {
+            status = run(&settings, &sides);
+        } else {
+            news_fail(&err, NEWS_ERR_USAGE, "\"%s\" is not an option", argv[0]);
+            status = refused(&err);
+        }
     }
-    parse(&o, argc, argv);
-    for (int i = 0; i < 2; i++)
-        tuns[i] = make_side(i ? "10.77.0.2" : "10.77.0.1", &nets[i]);
-    for (int i = 0; i < 2; i++) {
-        ways[i] = (struct direction){.in = tuns[i],
-                                     .out = tuns[1 - i],
-                                     .random = (o.seed * 2 + (uint64_t)i + 1) * 0x9e3779b97f4a7c15u,
-                                     .queue = calloc(QUEUED_MAX, sizeof *ways[i].queue)};
-        if (!ways[i].queue) fail("memory");
-    }
-    pid_t first = start(o.commands[0], nets[0]), second = start(o.commands[1], nets[1]);
-    int status = forward(ways, &o, second);
-    kill(first, SIGTERM);
-    waitpid(first, NULL, 0);
-    for (int i = 0; i < 2; i++)
-        fprintf(stderr, "newsnet: %s: %lu passed, %lu lost, %lu did not fit\n",
-                i ? "B to A" : "A to B", ways[i].passed, ways[i].lost, ways[i].overflowed);
+    options_deinit(&o);
     return status;
 }

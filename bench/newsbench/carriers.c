@@ -1,0 +1,91 @@
+#include <string.h>
+
+#include "bench/newsbench/plan.h"
+
+#define NO_TLS "TLS is not part of this build"
+
+/* clang-format off: a table reads best with a row for each carrier. */
+const struct carrier carriers[] = {
+    {.name = "floor-tcp", .server = SERVER_NONE, .scheme = "tcp", .guarantee = BEST_EFFORT},
+    {.name = "floor-udp", .server = SERVER_NONE, .scheme = "udp", .guarantee = BEST_EFFORT},
+    {.name = "mqtt-q0", .server = SERVER_MOSQUITTO, .scheme = "mqtt", .guarantee = BEST_EFFORT},
+    {.name = "mqtt-q1",
+     .server = SERVER_MOSQUITTO,
+     .scheme = "mqtt",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE},
+    {.name = "mqtt-q2",
+     .server = SERVER_MOSQUITTO,
+     .scheme = "mqtt",
+     .qos = 2,
+     .guarantee = EXACTLY_ONCE},
+    {.name = "mqtt-nagle-q0",
+     .server = SERVER_MOSQUITTO,
+     .scheme = "mqtt",
+     .guarantee = BEST_EFFORT,
+     .nagle = true},
+    {.name = "mqtt-nagle-q1",
+     .server = SERVER_MOSQUITTO,
+     .scheme = "mqtt",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE,
+     .nagle = true},
+    {.name = "mqtt-tls-q1",
+     .server = SERVER_MOSQUITTO,
+     .scheme = "mqtts",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE,
+     .secrecy = SEALED,
+     .missing = NO_TLS},
+    {.name = "nrp-tcp-q0", .server = SERVER_RELAY, .scheme = "nrp", .guarantee = BEST_EFFORT},
+    {.name = "nrp-tcp-q1",
+     .server = SERVER_RELAY,
+     .scheme = "nrp",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE},
+    {.name = "nrp-udp-q0", .server = SERVER_RELAY, .scheme = "nrp+udp", .guarantee = BEST_EFFORT},
+    {.name = "nrp-udp-q1",
+     .server = SERVER_RELAY,
+     .scheme = "nrp+udp",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE},
+    {.name = "nrp-unix-q0", .server = SERVER_RELAY, .scheme = "nrp+unix", .guarantee = BEST_EFFORT},
+    {.name = "nrp-unix-q1",
+     .server = SERVER_RELAY,
+     .scheme = "nrp+unix",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE},
+    {.name = "nrp-tcp-auth-q1",
+     .server = SERVER_RELAY,
+     .scheme = "nrp",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE,
+     .secrecy = AUTHENTICATED},
+    {.name = "nrp-udp-auth-q1",
+     .server = SERVER_RELAY,
+     .scheme = "nrp+udp",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE,
+     .secrecy = AUTHENTICATED},
+    {.name = "nrp-tcp-sealed-q1",
+     .server = SERVER_RELAY,
+     .scheme = "nrp",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE,
+     .secrecy = SEALED},
+    {.name = "nrp-udp-sealed-q1",
+     .server = SERVER_RELAY,
+     .scheme = "nrp+udp",
+     .qos = 1,
+     .guarantee = AT_LEAST_ONCE,
+     .secrecy = SEALED},
+    {.name = NULL},
+};
+/* clang-format on */
+
+const struct carrier *carrier_find(const char *name)
+{
+    for (const struct carrier *c = carriers; c->name; c++)
+        if (strcmp(c->name, name) == 0) return c;
+    return NULL;
+}
