@@ -47,7 +47,8 @@ struct gate { /* one check of validity */
     double value, threshold; /* passed when value <= threshold */
     bool passed;
 };
-#define GATES_MAX 16
+#define GATES_MAX         16
+#define RESULT_BLOCKS_MAX 1000
 
 struct second {                  /* of the timeline */
     double published, delivered; /* items */
@@ -93,6 +94,8 @@ struct result {
 
 struct run *result_add(
     struct result *r); /* zeroed but for NANs and empty histograms; NULL: no memory */
+/* Of a run that came to nothing. */
+void result_drop_last(struct result *r);
 bool result_save(const struct result *r, const char *path,
                  struct news_error *err); /* whole or not at all */
 bool result_load(struct result *r, const char *path, struct news_error *err);

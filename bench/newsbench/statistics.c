@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define RESAMPLES   10000
-#define VALUES_MAX  256
+#define VALUES_MAX  1000
 #define SIGNIFICANT 0.05
 
 static int by_value(const void *a, const void *b)
