@@ -96,13 +96,13 @@ static const struct {
     {"not published", " %", "less was published than asked for", missing, 1, NULL},
 };
 
-static void fail(struct run *run, const char *reason, const struct gate *g, const char *unit)
+static void fail(struct run *run, const char *reason, struct gate g, const char *unit)
 {
     run->valid = false;
     if (run->reason_count == RUN_REASONS_MAX) return;
     (void)snprintf(run->reasons[run->reason_count++], sizeof *run->reasons,
-                   "%s: %s %.3g%s, and %.3g%s is allowed", reason, g->name, g->value, unit,
-                   g->threshold, unit);
+                   "%s: %s %.3g%s, and %.3g%s is allowed", reason, g.name, g.value, unit,
+                   g.threshold, unit);
 }
 
 void gates_apply(const struct cell *cell, struct run *run, const struct gate_facts *facts)
@@ -116,6 +116,6 @@ void gates_apply(const struct cell *cell, struct run *run, const struct gate_fac
         g->value = value;
         g->threshold = gates[i].threshold_of ? gates[i].threshold_of(&v) : gates[i].threshold;
         g->passed = g->value <= g->threshold;
-        if (!g->passed) fail(run, gates[i].reason, g, gates[i].unit);
+        if (!g->passed) fail(run, gates[i].reason, *g, gates[i].unit);
     }
 }

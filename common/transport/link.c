@@ -241,6 +241,12 @@ static void on_subscribed(void *user, const char *filter, const struct news_erro
     l->events.on_subscribed(l->events.user, filter, refused);
 }
 
+static void on_lost(void *user, uint64_t count)
+{
+    struct link *l = user;
+    l->events.on_lost(l->events.user, count);
+}
+
 /* --- the loop ---------------------------------------------------------------------------- */
 
 static void try_current(struct link *l)
@@ -252,6 +258,7 @@ static void try_current(struct link *l)
         .on_batch = on_batch,
         .on_published = l->events.on_published ? on_published : NULL,
         .on_subscribed = on_subscribed,
+        .on_lost = l->events.on_lost ? on_lost : NULL,
     };
     l->stage = TRYING;
     l->options.memory = &l->places[l->index].memory;

@@ -36,6 +36,7 @@ struct link_events {
     bool (*on_batch)(void *user);
     void (*on_published)(void *user, uint64_t token, const struct news_error *refused);
     void (*on_subscribed)(void *user, const char *filter, const struct news_error *refused);
+    void (*on_lost)(void *user, uint64_t count); /* as in transport.h */
 };
 
 /* urls: at least one, copied. NULL when one is malformed or has an unknown scheme. */

@@ -362,6 +362,11 @@ static void ignore_subscribed(void *user, const char *filter, const struct news_
     (void)user, (void)filter, (void)refused;
 }
 
+static void ignore_lost(void *user, uint64_t count)
+{
+    (void)user, (void)count;
+}
+
 struct transport *transport_open(const struct transport_url *url,
                                  const struct transport_options *options,
                                  const struct transport_events *events, struct news_error *err)
@@ -374,6 +379,7 @@ struct transport *transport_open(const struct transport_url *url,
     if (!full.on_batch) full.on_batch = accept_batch;
     if (!full.on_published) full.on_published = ignore_published;
     if (!full.on_subscribed) full.on_subscribed = ignore_subscribed;
+    if (!full.on_lost) full.on_lost = ignore_lost;
     return carrier_of(url->scheme)->open(url, options, &full, err);
 }
 

@@ -53,7 +53,11 @@ struct transport_events {
     void (*on_published)(void *user, uint64_t token, const struct news_error *refused);
     /* The answer to one transport_subscribe(). */
     void (*on_subscribed)(void *user, const char *filter, const struct news_error *refused);
+    /* The carrier tells that so many messages will not come any more. Not every carrier can: MQTT
+     * has no way to say it. */
+    void (*on_lost)(void *user, uint64_t count);
 };
+#define TRANSPORT_TELLS_LOSSES 1
 
 struct nrp_key;
 

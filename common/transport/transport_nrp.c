@@ -230,7 +230,8 @@ static void on_subscribed(void *user, const char *filter, unsigned code)
 /* Here it is only a number; what is missing is known by its own numbers, and a sync brings it. */
 static void on_lost(void *user, uint64_t count)
 {
-    (void)user, (void)count;
+    struct nrp *n = user;
+    n->events.on_lost(n->events.user, count);
 }
 
 /* --- connecting -------------------------------------------------------------------------- */
