@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/topic.h"
+#include "relay/multicast.h"
 
 static void usage(FILE *out)
 {
@@ -228,6 +229,29 @@ static const struct option options[] = {
      AT(udp_lease_ms),
      .help = "a client that was silent for so long is gone"},
 
+    {.name = "multicast",
+     .type = OPTION_TEXT,
+     .argument = "GROUP[:PORT]",
+     RUN,
+     AT(multicast),
+     .help = "send items once for all clients on this machine or network that ask for it (newssub "
+             "--multicast): to this IPv4 group, such as 239.77.0.1, port 7789. It goes no further. "
+             "Wants --reactors 1"},
+    {.name = "multicast-filter",
+     .type = OPTION_TEXT,
+     .argument = "FILTER",
+     .fallback = "news/#",
+     RUN,
+     AT(multicast_filter),
+     .help = "what goes there"},
+    {.name = "multicast-interface",
+     .type = OPTION_TEXT,
+     .argument = "ADDRESS",
+     RUN,
+     AT(multicast_interface),
+     .help = "the interface it leaves by, as one of its IPv4 addresses (default: that of the "
+             "nrp+udp listener, or the route's)"},
+
     {.help = "Status", RUN},
     {.name = "name",
      .type = OPTION_TEXT,
@@ -431,6 +455,42 @@ static void choose_name(const struct settings *s, char out[TOPIC_SLUG_MAX + 1])
     if (!*out) topic_slug("relay", strlen("relay"), out);
 }
 
+/* --- multicast --------------------------------------------------------------------------- */
+
+static bool has_udp(const struct server_config *c)
+{
+    for (size_t i = 0; i < c->listen_count; i++)
+        if (c->listen[i].kind == LISTEN_UDP) return true;
+    return false;
+}
+
+static bool read_multicast(const struct settings *s, struct server_config *c,
+                           struct news_error *err)
+{
+    struct group_config *g = &c->hub.group;
+    if (!s->multicast && s->multicast_interface)
+        return news_fail(err, NEWS_ERR_USAGE, "--multicast-interface goes with --multicast");
+    if (!s->multicast) return true;
+    if (!multicast_group_parse(s->multicast, &g->address, err)) return false;
+    if (!topic_filter_ok(s->multicast_filter, NULL) || *s->multicast_filter == '$')
+        return news_fail(err, NEWS_ERR_USAGE, "--multicast-filter: \"%.40s\" is not a topic filter",
+                         s->multicast_filter);
+    if (s->multicast_interface && !multicast_interface_parse(s->multicast_interface, c->local_only,
+                                                             c->multicast_interface, err))
+        return false;
+    if (s->reactors > 1)
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "--multicast works with --reactors 1 alone: the others would send the "
+                         "same once more");
+    if (!has_udp(c))
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "--multicast needs an nrp+udp:// listener: who is there joins by it");
+    g->on = true;
+    g->filter = s->multicast_filter;
+    g->sealed = s->keys != NULL;
+    return true;
+}
+
 bool settings_config(const struct settings *s, struct server_config *c, struct news_error *err)
 {
     *c = (struct server_config){.keys = s->keys,
@@ -442,5 +502,5 @@ bool settings_config(const struct settings *s, struct server_config *c, struct n
     choose_name(s, c->name);
     return sizes_ok(s, err) && read_policies(s, &c->hub, err) &&
            read_mode(s->unix_mode, &c->unix_mode, err) && read_security(s, c, err) &&
-           read_listen(s, c, err);
+           read_listen(s, c, err) && read_multicast(s, c, err);
 }

@@ -7,7 +7,8 @@
 
 struct settings {
     struct option_list listen, publish, subscribe;
-    const char *keys, *require, *slow_qos0, *slow_qos1, *name, *unix_mode, *config;
+    const char *keys, *require, *slow_qos0, *slow_qos1, *name, *unix_mode, *config, *multicast,
+        *multicast_filter, *multicast_interface;
     bool insecure, verbose;
     long long reactors, item_max, queue_items, queue_bytes, log_items, log_bytes, retained,
         retained_bytes, sessions, per_address, subscriptions, handshakes, handshakes_all,

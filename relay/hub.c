@@ -41,6 +41,13 @@ static bool init(struct hub *h, int64_t now_us, struct news_error *err)
     if (!h->handshakes || !roster_init(&h->clients, secret) || !roster_init(&h->sessions, secret))
         return news_fail(err, NEWS_ERR_MEMORY, "hub: out of memory");
     nrp_cookies_init(&h->cookies, &h->random, now_us);
+    if (h->config.group.on) {
+        const struct sender_config *s = &h->config.sender;
+        const struct group_pacing pacing = {s->datagram_max, s->rate_floor, s->rate_cap};
+        h->group = group_new(&h->config.group, &pacing, relay_log_epoch(h->log), &h->random, now_us,
+                             err);
+        if (!h->group) return false;
+    }
     h->followed = relay_log_followed(h->log, h->follower);
     h->limits[0] = h->config.queue_qos0;
     h->limits[1] = h->config.queue_qos1;
@@ -85,6 +92,7 @@ void hub_free(struct hub *h)
         free(h->kept[--h->kept_count].bytes);
     waiting_deinit(&h->wills);
     registry_free(h->registry);
+    group_free(h->group);
     roster_deinit(&h->clients);
     roster_deinit(&h->sessions);
     timers_deinit(&h->timers);
@@ -112,6 +120,7 @@ void hub_tick(struct hub *h, int64_t now_us)
     h->now_us = now_us;
     for (struct timer *t; (t = timers_first(&h->timers)) && t->at_us <= now_us;)
         peer_tick(h, link_owner(t, struct peer, timer), now_us);
+    if (h->group) group_tick(h->group, now_us);
     if (h->shutting && !h->cut && now_us >= h->cut_us) cut_all(h, now_us);
     if (now_us < h->log_ticked_us + LOG_TICK_US) return;
     h->log_ticked_us = now_us; /* when somebody comes by anyway: nothing waits for it */
@@ -122,6 +131,7 @@ int64_t hub_deadline(const struct hub *h)
 {
     const struct timer *t = timers_first(&h->timers);
     int64_t at = t ? t->at_us : INT64_MAX;
+    if (h->group && group_deadline(h->group) < at) at = group_deadline(h->group);
     return h->shutting && !h->cut && h->cut_us < at ? h->cut_us : at;
 }
 
@@ -147,6 +157,7 @@ bool hub_publish(struct hub *h, int64_t now_us, const char *topic, const void *p
 
 void hub_keys_changed(struct hub *h, int64_t now_us)
 {
+    bool any = false;
     h->now_us = now_us;
     for (struct link *l = h->peers.next; l != &h->peers; l = l->next) {
         struct peer *p = link_owner(l, struct peer, all);
@@ -154,7 +165,9 @@ void hub_keys_changed(struct hub *h, int64_t now_us)
         record_unref(p->will); /* it may say nothing any more, this neither */
         p->will = NULL;
         peer_end(h, now_us, p, NRP_CODE_AUTHENTICATION, "the key was withdrawn");
+        any = true;
     }
+    if (any) group_replace(h);
 }
 
 /* Somebody took something. */

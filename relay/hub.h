@@ -16,6 +16,7 @@
 #include "common/error.h"
 #include "common/nrp/frame.h"
 #include "common/nrp/secure.h"
+#include "relay/group.h"
 #include "relay/guard.h"
 #include "relay/log.h"
 #include "relay/outbox.h"
@@ -35,6 +36,7 @@ struct hub_config {
     size_t pass_max;      /* bytes that hub_output() offers at once; an item larger than that
                              is offered whole */
     enum nrp_security security_least; /* what a client must bring at least */
+    struct group_config group;        /* multicast */
 };
 extern const struct hub_config hub_defaults;
 
@@ -42,6 +44,8 @@ struct hub_counts {
     uint64_t published, refused, delivered, delivered_bytes, dropped_oldest, dropped_newest,
         disconnected_slow, resent, naks, gaps, auth_failures, replays, bad_datagrams, bad_frames,
         handshakes, sessions_stream, sessions_datagram, subscriptions, wills;
+    /* ITEMs that went to the group, in datagrams; items it had no room for; now; ITEMs saved */
+    uint64_t group_bodies, group_datagrams, group_refused, group_members, shared;
 };
 
 struct hub;

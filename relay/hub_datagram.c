@@ -293,6 +293,11 @@ static size_t put_control(struct peer *p, uint8_t *out, size_t room)
 
 static void count_item(struct hub *h, const struct nrp_frame *f)
 {
+    if (f->type == NRP_SHARED) {
+        h->counts.shared++;
+        if (f->shared.item.fragment == 0) h->counts.delivered++;
+        return;
+    }
     if (f->type != NRP_ITEM || (f->item.flags & NRP_FLAG_RESENT)) return;
     if (f->item.fragment == 0) h->counts.delivered++;
     h->counts.delivered_bytes += f->topic_len + f->payload_len;
@@ -383,6 +388,11 @@ size_t hub_datagram(struct hub *h, int64_t now_us, uint8_t *out, size_t size,
     h->now_us = now_us;
     if (size < NRP_DATAGRAM_MIN) return 0;
     if (h->handshake_count > 0) return next_handshake(h, out, size, to);
+    /* What a SHARED names goes before it. */
+    size_t shared = h->group && size >= group_datagram_max(h->group)
+                        ? group_output(h, now_us, out, to)
+                        : 0;
+    if (shared > 0) return shared;
     for (struct link *l; (l = link_take(&h->ready));) {
         struct peer *p = peer_of_work(l);
         size_t len = p->over ? 0 : fill(h, now_us, p, out, size);

@@ -72,6 +72,7 @@ static void dispatch(struct hub *h, struct record *r)
 {
     size_t count;
     void *const *found = registry_match(h->registry, record_topic(r), &count);
+    if (h->group) group_consider(h, r, found, count);
     for (size_t i = 0; i < count; i++) {
         struct peer *p = found[i];
         if (p->live) give(h, p, r);

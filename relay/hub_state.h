@@ -10,6 +10,7 @@
 #define NEWS_RELAY_HUB_STATE_H
 
 #include "common/buf.h"
+#include "relay/group.h"
 #include "relay/hub.h"
 #include "relay/link.h"
 #include "relay/registry.h"
@@ -83,6 +84,8 @@ struct client_key {  /* compared and hashed as bytes: no padding */
     uint8_t id[NRP_ID_SIZE];
 };
 
+enum member { MEMBER_NONE, MEMBER_TOLD, MEMBER_JOINED }; /* of the group */
+
 struct datagrams { /* what a session over datagrams has besides */
     uint64_t session_id;
     struct roster_entry by_id; /* in hub.sessions */
@@ -96,6 +99,8 @@ struct datagrams { /* what a session over datagrams has besides */
     struct answer *answers;     /* ANSWERS_KEPT, NULL before the first */
     unsigned answered;
     struct partial partials[PARTIALS_MAX];
+    enum member member;
+    uint64_t member_since; /* of the group's positions: bodies it may be given */
 };
 
 struct peer {
@@ -169,6 +174,7 @@ struct hub {
     struct nrp_random random;
     struct nrp_cookies cookies;
     struct registry *registry;
+    struct group *group; /* NULL: no multicast */
     struct timers timers;
     struct roster clients, sessions; /* by client_key; by session id, of datagrams */
     struct link peers;               /* all */
@@ -270,6 +276,15 @@ void session_forget(struct hub *h, struct peer *p); /* all its subscriptions */
 bool session_scanned(const struct peer *p, int64_t now_us, int64_t *until_us);
 /* By the subscriptions' starts: is this record (still) to be given? */
 bool session_wants(const struct peer *p, uint64_t iseq, const char *topic);
+
+/* --- session_group.c ------------------------------------------------------------------------ */
+
+void session_join(struct hub *h, int64_t now_us, struct peer *p, const struct nrp_frame *f);
+void group_leave(struct hub *h, struct peer *p); /* a session of any kind ends */
+/* There is a group: r goes there if that is worth it for those whom it is for. */
+void group_consider(struct hub *h, struct record *r, void *const *found, size_t count);
+void group_replace(struct hub *h); /* another key; everybody joins anew */
+size_t group_output(struct hub *h, int64_t now_us, uint8_t *out, struct nrp_address *to);
 
 /* --- session_publish.c ---------------------------------------------------------------------- */
 

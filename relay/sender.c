@@ -38,6 +38,8 @@ struct sender {
     int64_t beat_us, beat_wait_us; /* the next heartbeat (INT64_MAX: none), and what it waited */
     int64_t lossy_us;              /* until when the path counts as one that loses */
     bool beat_asked, silent;
+    bool (*share)(const void *user, struct nrp_frame *item); /* NULL: none */
+    const void *share_user;
     struct sender_counts counts;
 };
 
@@ -62,6 +64,13 @@ void sender_free(struct sender *s)
     record_unref(s->current.record);
     sender_ring_deinit(&s->ring);
     free(s);
+}
+
+void sender_set_share(struct sender *s, bool (*share)(const void *user, struct nrp_frame *item),
+                      const void *user)
+{
+    s->share = share;
+    s->share_user = user;
 }
 
 /* ------------------------------------------------------------------------- What the peer says */
@@ -231,6 +240,7 @@ static bool next_fragment(struct sender *s, const struct outbox_entry *from, siz
                            .count = (uint8_t)from->frames,
                            .flags = from->flags};
     struct nrp_frame f = item_frame(s, &as_sent);
+    if (s->share) (void)s->share(s->share_user, &f);
     if (!pays(s, &f, room)) return false;
     sender_ring_add_fragment(&s->ring, dseq, from->record, as_sent.fragment, as_sent.count,
                              as_sent.flags);

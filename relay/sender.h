@@ -37,13 +37,17 @@ struct sender_counts {
 
 /* One frame to send. The body's parts live until the next call with the sender or its outbox. */
 struct sender_frame {
-    struct nrp_frame frame; /* ITEM (topic and payload set), GAP or HEARTBEAT */
+    struct nrp_frame frame; /* ITEM (topic and payload set), its SHARED, GAP or HEARTBEAT */
 };
 
 struct sender;
 
 struct sender *sender_new(const struct sender_config *c, int64_t now_us, struct news_error *err);
 void sender_free(struct sender *s); /* NULL is fine */
+/* share is asked before an ITEM goes for the first time: true, and it has made something else of
+ * it, with the same dseq. What is sent again is always the ITEM. */
+void sender_set_share(struct sender *s, bool (*share)(const void *user, struct nrp_frame *item),
+                      const void *user);
 
 void sender_on_ack(struct sender *s, int64_t now_us, uint64_t cum_dseq);
 /* Bad ranges (dseqs never sent) are passed over. */

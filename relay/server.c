@@ -16,6 +16,8 @@
 #include "common/notify.h"
 #include "common/program.h"
 #include "relay/acceptor.h"
+#include "relay/address.h"
+#include "relay/multicast.h"
 #include "relay/reactor.h"
 #include "relay/status.h"
 #include "relay/watch.h"
@@ -237,7 +239,8 @@ static bool open_listeners(struct server *s, struct news_error *err)
                                        .local_only = c->local_only,
                                        .unix_mode = c->unix_mode};
     s->listeners = listeners_open(&l, err);
-    return s->listeners != NULL;
+    if (!s->listeners || !c->hub.group.on) return s->listeners != NULL;
+    return multicast_prepare(s->listeners, &c->hub.group.address, c->multicast_interface, err);
 }
 
 static bool open_reactors(struct server *s, struct news_error *err)
@@ -335,6 +338,15 @@ static void tell_limits(const struct server *s)
              c->hub.sender.window, (long long)(c->hub.lease_us / 1000000));
 }
 
+static void tell_group(const struct server *s)
+{
+    const struct group_config *g = &s->config->hub.group;
+    char text[ADDRESS_TEXT_MAX];
+    if (!g->on) return;
+    address_text(&g->address, text);
+    log_note("multicast: %s to %s, %s", g->filter, text, g->sealed ? "encrypted" : "open");
+}
+
 static void tell_listeners(const struct server *s)
 {
     for (size_t i = 0; i < listeners_count(s->listeners); i++) {
@@ -351,6 +363,7 @@ static bool serve(struct server *s, struct news_error *err)
     bool ok = start_threads(s, err);
     if (ok) {
         tell_limits(s);
+        tell_group(s);
         tell_listeners(s);
         notify("READY=1");
         reactor_run(s->reactors[0]);

@@ -25,6 +25,7 @@ struct server_config {
     struct guard_limits guard;
     struct log_config log;
     struct hub_config hub;
+    uint8_t multicast_interface[4]; /* IPv4; zeros: the listener's, or the route's */
     char name[TOPIC_SLUG_MAX + 1];
     int64_t status_us; /* 0: no status is published */
 };

@@ -30,6 +30,7 @@ void session_leave(struct hub *h, struct peer *p, bool goodbye)
     dispatch_unblock(h, p);
     roster_leave(&h->clients, &p->by_client);
     session_forget(h, p);
+    group_leave(h, p);
     if (p->d) h->counts.sessions_datagram--;
     else h->counts.sessions_stream--;
     if (!goodbye && !h->shutting) session_will(h, p);
@@ -112,8 +113,9 @@ static void on_nak(struct hub *h, int64_t now_us, struct peer *p, const struct n
 
 static void on_report(struct hub *h, int64_t now_us, struct peer *p, const struct nrp_frame *f)
 {
-    (void)h;
-    if (p->d) sender_on_report(p->d->sender, now_us, &f->report);
+    if (!p->d) return;
+    sender_on_report(p->d->sender, now_us, &f->report);
+    if (p->d->member == MEMBER_JOINED) group_report(h->group, now_us, &f->report);
 }
 
 /* An idle session hears where it stands only when it asks: that it is there costs nothing else. */
@@ -155,6 +157,7 @@ static const struct {
     {NRP_PONG, on_nothing},
     {NRP_ERROR, on_nothing},
     {NRP_GOODBYE, on_goodbye},
+    {NRP_JOIN, session_join},
 };
 
 bool session_frame(struct hub *h, int64_t now_us, struct peer *p, const struct nrp_frame *f)

@@ -142,7 +142,8 @@ static struct family_socket *socket_for(struct udp_socket *u, const struct nrp_a
 static bool joins(const struct udp_socket *u, const struct run *r, const struct nrp_address *to,
                   size_t len)
 {
-    return u->gso && len <= r->segment && r->len % r->segment == 0 &&
+    bool group = to->family == 4 && to->ip[0] >= 224; /* one by one: receivers take no runs */
+    return u->gso && !group && len <= r->segment && r->len % r->segment == 0 &&
            r->len + len <= GSO_BYTES_MAX && memcmp(&r->to, to, sizeof *to) == 0;
 }
 

@@ -272,6 +272,11 @@ static const struct option options[] = {
      AT(dial.session),
      .help = "let the broker keep what comes while we are away (needs --id); for publishers that "
              "are not ours"},
+    {.name = "multicast",
+     .type = OPTION_FLAG,
+     AT(dial.multicast),
+     .help = "over nrp+udp, and IPv4: take what a newsrelay on this machine or network sends once "
+             "for all (its --multicast); what does not come that way comes as without"},
     DIAL_GENERAL_OPTIONS(struct settings, dial),
     {0},
 };

@@ -39,6 +39,10 @@ small HELLOs answered|relay/hub_datagram.c|s/ && len >= NRP_HELLO_DATAGRAM//
 addresses unchecked|relay/hub_datagram.c|s/return p && same_address(&p->from, from) ? p/return p ? p/
 behind without an end|relay/hub_dispatch.c|s/return p->cursor != before;/return true;/
 ACKs of what is not sent yet passed over|relay/sender.c|s/if (cum_dseq > s->last_dseq) cum_dseq = s->last_dseq;/if (cum_dseq > s->last_dseq) return;/
+digest of the group's bodies unchecked|common/nrp/client_group.c|s/if (b->frame \&\& memcmp(.*/if (b->frame) return b;/
+bodies of the time before|relay/session_group.c|s/p->d->member_since = group_position(h->group);/p->d->member_since = 0;/
+group's key in clear|relay/session_group.c|s/p->hello.security != needed/p->hello.security == NRP_OPEN \&\& needed == NRP_SEALED/
+group's packet number stands still|relay/group.c|s/= g->packets++/= g->packets/
 END
 
 object() { # of a source file

@@ -105,6 +105,7 @@ struct nrp_client *nrp_client_new(const struct nrp_client_config *config,
 void nrp_client_free(struct nrp_client *c)
 {
     if (!c) return;
+    client_group_free(c);
     client_subscribe_free(c);
     client_requests_free(&c->requests);
     client_requests_free(&c->publications);
@@ -295,6 +296,8 @@ static const struct place {
     {NRP_ITEM, CLIENT_UP, CLIENT_CLOSING, client_on_item},
     {NRP_GAP, CLIENT_UP, CLIENT_CLOSING, client_on_gap},
     {NRP_HEARTBEAT, CLIENT_UP, CLIENT_CLOSING, client_on_heartbeat},
+    {NRP_GROUP, CLIENT_UP, CLIENT_CLOSING, client_on_group},
+    {NRP_SHARED, CLIENT_UP, CLIENT_CLOSING, client_on_shared},
     {NRP_PING, LIVE, 0, on_ping},
     {NRP_PONG, LIVE, 0, on_pong},
     {NRP_ERROR, HANDSHAKE | LIVE, 0, client_on_error},

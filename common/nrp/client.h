@@ -40,10 +40,16 @@ struct nrp_client_config {
     size_t item_max;     /* the largest item we take, larger ones are lost; 0: 1 MiB */
     size_t datagram_max; /* 0: NRP_DATAGRAM_MAX */
     bool ordered;        /* datagrams: hand over in order, not as they come */
+    bool multicast;      /* datagrams: join the relay's group, if it has one and we hear it */
     struct nrp_resume resume;
     int64_t handshake_us; /* in all; 0: 10 s */
     struct nrp_receiver_config
         receiver; /* thresholds for tests; repair, ordered and item_max are set by us */
+};
+
+struct nrp_group_address {
+    uint8_t ip[4];
+    uint16_t port;
 };
 
 struct nrp_client_events {
@@ -58,12 +64,18 @@ struct nrp_client_events {
     void (*on_subscribed)(void *user, const char *filter, unsigned code);
     /* What QoS 0 lost, or QoS 1 could not get back even from the log (an upper bound then). */
     void (*on_lost)(void *user, uint64_t count);
+    /* Listen there, and give what comes to nrp_client_group_input(); NULL: no longer. Never called
+     * without config.multicast, nor for the end of the session. */
+    void (*on_group)(void *user, const struct nrp_group_address *at);
 };
 
 struct nrp_client_counts {
     struct nrp_receiver_counts receiver;
     uint64_t datagrams_in, datagrams_out, bytes_in, bytes_out;
     uint64_t bad_datagrams, replays, requests_repeated, resyncs;
+    /* Of the group: what it sent; what was not its own; ITEMs that came by it, and did not. */
+    uint64_t group_datagrams, group_bad, group_replays, group_joins, group_leaves;
+    uint64_t shared_heard, shared_missed;
     int64_t srtt_us; /* 0: unknown */
 };
 
@@ -78,6 +90,12 @@ void nrp_client_free(struct nrp_client *c); /* NULL is fine */
 /* Streams: any bytes in order. Datagrams: one whole datagram. The bytes may be changed (unsealing
  * works in place). False: the session is over (on_down was called). */
 bool nrp_client_input(struct nrp_client *c, int64_t now_us, uint8_t *bytes, size_t len);
+/* A datagram to the group. from_relay: it has the source address of the session's own. Give these
+ * before the session's own where both are there: those refer to them. */
+void nrp_client_group_input(struct nrp_client *c, int64_t now_us, bool from_relay, uint8_t *bytes,
+                            size_t len);
+/* on_group() could not be followed: the session goes on without. */
+void nrp_client_group_unheard(struct nrp_client *c, int64_t now_us);
 /* The connection was lost or ended, or the datagram could not be sent: on_down follows. */
 void nrp_client_lost(struct nrp_client *c, const struct news_error *why);
 void nrp_client_tick(struct nrp_client *c, int64_t now_us);

@@ -151,13 +151,26 @@ static bool nothing_asked_for(struct nrp_client *c)
     return true;
 }
 
+static void expect_report(struct nrp_client *c)
+{
+    if (c->report_due_us == INT64_MAX) c->report_due_us = c->now_us + CLIENT_SECOND;
+}
+
+void client_on_sent(struct nrp_client *c, uint64_t dseq)
+{
+    c->traffic_us = c->now_us;
+    nrp_receiver_heartbeat(c->receiver, c->now_us, dseq);
+    expect_report(c);
+    resolved(c);
+}
+
 void client_on_item(struct nrp_client *c, const struct nrp_frame *f)
 {
     if (nothing_asked_for(c)) return;
     c->traffic_us = c->now_us;
     if (c->receiver) {
         nrp_receiver_item(c->receiver, c->now_us, f);
-        if (c->report_due_us == INT64_MAX) c->report_due_us = c->now_us + CLIENT_SECOND;
+        expect_report(c);
     } else {
         stream_item(c, f);
     }

@@ -3,12 +3,13 @@
  * client.c keeps the phases, the table of frames and the timers of the session as a whole;
  * client_handshake.c HELLO to WELCOME; client_stream.c and client_datagram.c turn frames into bytes
  * and back; client_request.c keeps what waits for an answer; client_publish.c,
- * client_subscribe.c and client_items.c are what a session is for. */
+ * client_subscribe.c and client_items.c are what a session is for; client_group.c is multicast. */
 #ifndef NEWS_NRP_CLIENT_STATE_H
 #define NEWS_NRP_CLIENT_STATE_H
 
 #include "common/buf.h"
 #include "common/nrp/client.h"
+#include "common/nrp/client_group.h"
 #include "common/nrp/floor.h"
 
 #define CLIENT_OUT_MAX     ((size_t)1 << 20) /* bytes of publications that wait */
@@ -133,6 +134,7 @@ struct nrp_client {
     uint8_t gap_reason;            /* of the GAP being taken; 0: none */
     uint64_t acked;
     int64_t ack_due_us, acked_us, report_due_us, resync_us;
+    struct client_group *group; /* NULL: no multicast */
 };
 
 /* --- client.c ---------------------------------------------------------------------------- */
@@ -223,6 +225,8 @@ void client_on_unsuback(struct nrp_client *c, const struct nrp_frame *f);
 void client_on_item(struct nrp_client *c, const struct nrp_frame *f);
 void client_on_gap(struct nrp_client *c, const struct nrp_frame *f);
 void client_on_heartbeat(struct nrp_client *c, const struct nrp_frame *f);
+/* Datagrams: an item of this dseq is on its way, but did not come with what says so. */
+void client_on_sent(struct nrp_client *c, uint64_t dseq);
 /* A NAK that fits into room; 0: none is due. */
 size_t client_items_nak(struct nrp_client *c, uint8_t *out, size_t room);
 /* The receiver's callbacks. */

@@ -23,6 +23,7 @@ void client_subscribe_begin(struct nrp_client *c)
     c->accepted_iseq = c->evicted_to = first_floor(c);
     c->ack_due_us = c->report_due_us = INT64_MAX;
     c->resync_us = c->now_us - RESYNC_US; /* the first one at once */
+    client_group_begin(c);
 }
 
 void client_subscribe_free(struct nrp_client *c)
@@ -252,13 +253,15 @@ void client_subscribe_tick(struct nrp_client *c)
 {
     if (c->phase != CLIENT_UP) return;
     client_items_tick(c);
+    client_group_tick(c);
     if (wants_resync(c) && c->now_us >= c->resync_us + RESYNC_US) resync(c);
 }
 
 int64_t client_subscribe_deadline(const struct nrp_client *c)
 {
     if (c->phase != CLIENT_UP) return INT64_MAX;
-    int64_t due = client_items_deadline(c);
+    int64_t due = client_items_deadline(c), group = client_group_deadline(c);
+    if (group < due) due = group;
     if (wants_resync(c) && c->resync_us + RESYNC_US < due) due = c->resync_us + RESYNC_US;
     return due;
 }

@@ -37,6 +37,9 @@ static const struct kind kinds[] = {
     [NRP_REPORT] = {"REPORT", 32, 0},
     [NRP_ERROR] = {"ERROR", 8, HAS_PAYLOAD},
     [NRP_GOODBYE] = {"GOODBYE", 8, 0},
+    [NRP_JOIN] = {"JOIN", 12, 0},
+    [NRP_GROUP] = {"GROUP", 48, 0},
+    [NRP_SHARED] = {"SHARED", 20 + NRP_DIGEST_SIZE, 0},
 };
 
 static const struct kind *kind_of(unsigned type)
@@ -152,7 +155,7 @@ enum nrp_taken nrp_frame_read(const uint8_t *bytes, size_t len, size_t item_max,
         f->payload_len = h.length - h.kind->fixed - h.topic_len;
         if (!nrp_fixed_get(at, f))
             return refused(err, h.kind->name,
-                           h.kind->has & IS_ITEM ? "no such fragment" : "the magic is missing");
+                           h.type < NRP_PUBLISH ? "the magic is missing" : "no such fragment");
     }
     *size = NRP_HEADER_SIZE + (size_t)h.length;
     if (!whole) return NRP_PARTIAL;

@@ -30,6 +30,8 @@
 #define NRP_WELCOME_SIZE  64
 #define NRP_NAK_RANGES    32
 #define NRP_FRAGMENTS_MAX 64
+#define NRP_DIGEST_SIZE   16 /* of the ITEM a SHARED stands for */
+#define NRP_GROUP_KEY     32
 
 enum nrp_type {
     NRP_HELLO = 0x01,
@@ -52,6 +54,10 @@ enum nrp_type {
     NRP_REPORT = 0x43,
     NRP_ERROR = 0x50,
     NRP_GOODBYE = 0x51,
+    /* Of multicast. Who does not know types from 0x80 on passes over them: it has none. */
+    NRP_JOIN = 0x80,
+    NRP_GROUP = 0x81,
+    NRP_SHARED = 0x82,
 };
 
 /* In ERROR, PUBACK.status, SUBACK.status (refusals: 0x80 + code) and GOODBYE.reason. */
@@ -185,6 +191,35 @@ struct nrp_notice { /* ERROR (code, request_id; payload: text) and GOODBYE (code
     uint32_t request_id; /* or retry_after_ms */
 };
 
+/* What a client wants of the relay's group. */
+enum nrp_join_step { NRP_JOIN_LEAVE = 0, NRP_JOIN_ASK = 1, NRP_JOIN_HEARS = 2 };
+
+struct nrp_join {
+    uint64_t group_id; /* that it hears, or leaves; 0: it asks */
+    uint8_t step;
+};
+
+/* GROUP.status; 0x80 + code: refused */
+enum nrp_group_status {
+    NRP_GROUP_OFFERED = 0, /* the rest is filled: listen, and say so */
+    NRP_GROUP_JOINED = 1,  /* SHARED may come from now on */
+    NRP_GROUP_OVER = 2,    /* it comes no more: there is no such group, or it was left */
+};
+
+struct nrp_group {
+    uint64_t group_id;          /* the session id in its datagrams */
+    uint8_t key[NRP_GROUP_KEY]; /* zeros unless offered in a sealed session */
+    uint8_t address[4];         /* IPv4 */
+    uint16_t port;
+    uint8_t status;
+};
+
+/* An ITEM of this session whose body goes to the group. */
+struct nrp_shared {
+    struct nrp_item item;
+    uint8_t digest[NRP_DIGEST_SIZE]; /* nrp_digest() of the ITEM as the group has it */
+};
+
 struct nrp_frame {
     uint8_t type;
     uint16_t topic_len;
@@ -207,6 +242,9 @@ struct nrp_frame {
         struct nrp_heartbeat heartbeat;
         struct nrp_report report;
         struct nrp_notice notice;
+        struct nrp_join join;
+        struct nrp_group group;
+        struct nrp_shared shared;
     };
 };
 

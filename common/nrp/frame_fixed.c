@@ -269,6 +269,52 @@ static void put_notice(uint8_t **at, const struct nrp_notice *n)
     put_u32(at, n->request_id);
 }
 
+static void get_join(const uint8_t **at, struct nrp_join *j)
+{
+    j->group_id = get_u64(at);
+    j->step = get_u8(at);
+}
+
+static void put_join(uint8_t **at, const struct nrp_join *j)
+{
+    put_u64(at, j->group_id);
+    put_u8(at, j->step);
+    put_zeros(at, 3);
+}
+
+static void get_group(const uint8_t **at, struct nrp_group *g)
+{
+    g->group_id = get_u64(at);
+    get_bytes(at, g->key, sizeof g->key);
+    get_bytes(at, g->address, sizeof g->address);
+    g->port = get_u16(at);
+    g->status = get_u8(at);
+}
+
+static void put_group(uint8_t **at, const struct nrp_group *g)
+{
+    put_u64(at, g->group_id);
+    put_bytes(at, g->key, sizeof g->key);
+    put_bytes(at, g->address, sizeof g->address);
+    put_u16(at, g->port);
+    put_u8(at, g->status);
+    put_zeros(at, 1);
+}
+
+static bool get_shared(const uint8_t **at, struct nrp_shared *s)
+{
+    bool ok = get_item(at, &s->item);
+    *at += 1;
+    get_bytes(at, s->digest, sizeof s->digest);
+    return ok;
+}
+
+static void put_shared(uint8_t **at, const struct nrp_shared *s)
+{
+    put_item(at, &s->item);
+    put_bytes(at, s->digest, sizeof s->digest);
+}
+
 bool nrp_fixed_get(const uint8_t *from, struct nrp_frame *f)
 {
     const uint8_t **at = &from;
@@ -292,6 +338,9 @@ bool nrp_fixed_get(const uint8_t *from, struct nrp_frame *f)
     case NRP_REPORT: get_report(at, &f->report); break;
     case NRP_ERROR:
     case NRP_GOODBYE: get_notice(at, &f->notice); break;
+    case NRP_JOIN: get_join(at, &f->join); break;
+    case NRP_GROUP: get_group(at, &f->group); break;
+    case NRP_SHARED: return get_shared(at, &f->shared);
     default: break; /* NAK has none */
     }
     return true;
@@ -319,6 +368,9 @@ void nrp_fixed_put(uint8_t **at, const struct nrp_frame *f)
     case NRP_REPORT: put_report(at, &f->report); break;
     case NRP_ERROR:
     case NRP_GOODBYE: put_notice(at, &f->notice); break;
+    case NRP_JOIN: put_join(at, &f->join); break;
+    case NRP_GROUP: put_group(at, &f->group); break;
+    case NRP_SHARED: put_shared(at, &f->shared); break;
     default: break; /* NAK has none */
     }
 }

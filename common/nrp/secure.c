@@ -100,6 +100,13 @@ void nrp_welcome_proof(const struct nrp_handshake_keys *k, const struct nrp_auth
     hmac_short(k->auth, text, sizeof text - NRP_PROOF_SIZE, out);
 }
 
+void nrp_digest(const void *bytes, size_t len, uint8_t out[NRP_DIGEST_SIZE])
+{
+    uint8_t full[SHA256_SIZE];
+    if (!EVP_Digest(bytes, len, full, NULL, EVP_sha256(), NULL)) abort(); /* as in hmac() */
+    memcpy(out, full, NRP_DIGEST_SIZE);
+}
+
 bool nrp_equal(const void *a, const void *b, size_t len)
 {
     return CRYPTO_memcmp(a, b, len) == 0;

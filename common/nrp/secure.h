@@ -40,6 +40,8 @@ void nrp_auth_proof(const struct nrp_handshake_keys *k, const struct nrp_auth *a
                     uint8_t out[NRP_PROOF_SIZE]);
 void nrp_welcome_proof(const struct nrp_handshake_keys *k, const struct nrp_auth *a,
                        const struct nrp_welcome *w, uint8_t out[NRP_PROOF_SIZE]);
+/* The first bytes of SHA-256. */
+void nrp_digest(const void *bytes, size_t len, uint8_t out[NRP_DIGEST_SIZE]);
 bool nrp_equal(const void *a, const void *b, size_t len); /* in constant time */
 
 /* --- one direction of a session ---------------------------------------------------------- */

@@ -96,10 +96,22 @@ static bool read_keys(const struct dial_settings *s, struct nrp_keys **keys, str
     return *keys != NULL;
 }
 
+static bool has_scheme(const struct dial_settings *s, const char *scheme)
+{
+    struct transport_url url;
+    for (size_t i = 0; i < broker_count(s); i++)
+        if (transport_url_parse(broker(s, i), &url, NULL) && strcmp(url.scheme, scheme) == 0)
+            return true;
+    return false;
+}
+
 static bool check(const struct dial_settings *s, struct news_error *err)
 {
     if (broker_count(s) > LINK_URLS_MAX)
         return news_fail(err, NEWS_ERR_USAGE, "at most %d brokers", LINK_URLS_MAX);
+    if (s->multicast && !has_scheme(s, "nrp+udp"))
+        return news_fail(err, NEWS_ERR_USAGE,
+                         "--multicast goes with a newsrelay over UDP: -b nrp+udp://host");
     if (s->session && !s->id)
         return news_fail(err, NEWS_ERR_USAGE,
                          "--session needs --id: a session belongs to a client id");
@@ -123,6 +135,7 @@ struct link *dial_open(const struct dial_settings *s, const struct message *will
                       .mqtt_version = (int)s->mqtt_version,
                       .key = keys ? nrp_keys_first(keys) : NULL,
                       .clear = s->clear,
+                      .multicast = s->multicast,
                       .nagle = s->nagle,
                       .will = will},
         .give_up_ms = s->connect_timeout_ms,

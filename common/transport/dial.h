@@ -14,7 +14,7 @@ struct dial_settings {
     struct option_list brokers;
     const char *password_file, *psk_file, *id, *config;
     long long qos, connect_timeout_ms, window, mqtt_version;
-    bool session, nagle, clear, verbose;
+    bool session, nagle, clear, multicast, verbose;
     char password[DIAL_PASSWORD]; /* read by dial_read_password() */
 };
 

@@ -79,6 +79,7 @@ struct transport_options {
     int mqtt_version;       /* 5 or 4 (3.1.1); 0: 5, falling back to 3.1.1 when 5 is refused */
     const struct nrp_key *key;       /* of NRP: id and secret; NULL: none */
     bool clear;                      /* with a key: frames are authenticated and stay readable */
+    bool multicast;                  /* NRP over UDP: take what the relay sends to a group */
     struct transport_memory *memory; /* NULL: each connection starts anew. Not copied. */
     bool nagle;                      /* leave Nagle's algorithm on (labs and tests) */
     const struct message *will;      /* NULL: none; copied */

@@ -19,11 +19,13 @@
 #include "common/nrp/client.h"
 #include "common/topic.h"
 #include "common/transport/carrier.h"
+#include "common/transport/nrp_group.h"
 #include "common/transport/nrp_resolve.h"
 #include "common/transport/nrp_socket.h"
 
 #define READ_BYTES (64 << 10) /* one read; a burst of datagrams is no larger */
 #define WRITES_MAX 64         /* datagrams of one turn */
+#define GROUP_READS_MAX 256
 #define READS_MAX  16 /* of one turn: a peer that never stops must not keep us from the loop */
 /* What is handed to the session at once: it stops between slices when reading is turned off. */
 #define SLICE_BYTES (8 << 10)
@@ -52,6 +54,7 @@ struct nrp {
     struct nrp_resolve *resolve;
     struct addrinfo *addresses, *next_address;
     int fd;
+    struct nrp_group_socket group; /* multicast, beside fd */
     struct nrp_client *client;
     bool reading, goodbye;
     bool held;                 /* what the session was told of reading */
@@ -105,6 +108,7 @@ static void drop_connection(struct nrp *n)
     remember(n);
     nrp_client_free(n->client);
     n->client = NULL;
+    nrp_group_close(&n->group);
     if (n->fd >= 0) close(n->fd);
     n->fd = -1;
     n->datagram_len = 0;
@@ -234,6 +238,14 @@ static void on_lost(void *user, uint64_t count)
     n->events.on_lost(n->events.user, count);
 }
 
+/* Where it cannot be listened to, the session goes on without. */
+static void on_group(void *user, const struct nrp_group_address *at)
+{
+    struct nrp *n = user;
+    nrp_group_close(&n->group);
+    if (at && !nrp_group_open(&n->group, n->fd, at)) nrp_client_group_unheard(n->client, now_us());
+}
+
 /* --- connecting -------------------------------------------------------------------------- */
 
 /* At most 16 bytes are the id itself, longer ones their hash. */
@@ -263,6 +275,7 @@ static bool greet(struct nrp *n, struct news_error *err)
         .window = o->window < NRP_WINDOW_MAX ? o->window : NRP_WINDOW_MAX,
         .item_max = o->packet_max,
         .ordered = true, /* as every other carrier */
+        .multicast = o->multicast,
         .handshake_us = n->address_deadline_us > now_us() ? n->address_deadline_us - now_us() : 1,
     };
     const struct nrp_client_events events = {.user = n,
@@ -271,7 +284,8 @@ static bool greet(struct nrp *n, struct news_error *err)
                                              .on_item = on_item,
                                              .on_published = on_published,
                                              .on_subscribed = on_subscribed,
-                                             .on_lost = on_lost};
+                                             .on_lost = on_lost,
+                                             .on_group = on_group};
     make_client_id(o->client_id, config.client_id);
     if (o->memory)
         config.resume = (struct nrp_resume){.epoch = o->memory->epoch, .iseq = o->memory->position};
@@ -328,6 +342,20 @@ static void try_path(struct nrp *n)
     else end(n, &n->failure);
 }
 
+/* A group is IPv4's: "localhost" should not be ::1 then. */
+static struct addrinfo *ipv4_first(struct addrinfo *all)
+{
+    struct addrinfo *four = NULL, *others = NULL, **four_end = &four, **others_end = &others;
+    for (struct addrinfo *a = all; a; a = a->ai_next) {
+        struct addrinfo ***end = a->ai_family == AF_INET ? &four_end : &others_end;
+        **end = a;
+        *end = &a->ai_next;
+    }
+    *others_end = NULL;
+    *four_end = others;
+    return four ? four : others;
+}
+
 static void serve_resolving(struct nrp *n)
 {
     struct news_error err;
@@ -336,8 +364,10 @@ static void serve_resolving(struct nrp *n)
         return;
     }
     if (!nrp_resolve_is_over(n->resolve)) return;
-    n->addresses = n->next_address = nrp_resolve_finish(n->resolve, &err);
+    n->addresses = nrp_resolve_finish(n->resolve, &err);
     n->resolve = NULL;
+    if (n->addresses && n->options.multicast) n->addresses = ipv4_first(n->addresses);
+    n->next_address = n->addresses;
     if (n->addresses) try_addresses(n);
     else end_with(n, err.code, "%s", err.message);
 }
@@ -444,12 +474,30 @@ static bool read_datagrams(struct nrp *n)
     return burst.len > 0;
 }
 
+static void read_group(struct nrp *n)
+{
+    bool from_relay;
+    for (unsigned reads = 0; n->group.fd >= 0 && reads < GROUP_READS_MAX && !n->ended; reads++) {
+        size_t len = nrp_group_read(&n->group, n->bytes, sizeof n->bytes, &from_relay);
+        if (!len) return;
+        nrp_client_group_input(n->client, now_us(), from_relay, n->bytes, len);
+    }
+}
+
+static void read_all(struct nrp *n)
+{
+    for (int reads = 0; reads < READS_MAX && may_read(n); reads++)
+        if (!(is_datagram(n) ? read_datagrams(n) : read_stream(n))) return;
+}
+
+/* The group's before what refers to it, and again for what came meanwhile: it is not missed then. */
 static void read_turn(struct nrp *n)
 {
     hold(n);
     hand_over_stream(n); /* of a slice that was held back */
-    for (int reads = 0; reads < READS_MAX && may_read(n); reads++)
-        if (!(is_datagram(n) ? read_datagrams(n) : read_stream(n))) return;
+    read_group(n);
+    read_all(n);
+    read_group(n);
 }
 
 /* A relay that has closed may have said much before: reading comes to the end of it, and to why. */
@@ -612,6 +660,10 @@ static struct transport_wait session_wait(const struct nrp *n)
     w.deadline_mono_ms = to_ms(nrp_client_deadline(n->client));
     if ((wants_bytes(n) && n->unread.len) || (is_datagram(n) && n->unsent && !len))
         w.deadline_mono_ms = 0;
+    if (n->group.both < 0) return w;
+    nrp_group_watch(&n->group, n->fd, w.events);
+    w.fd = n->group.both;
+    w.events = POLLIN;
     return w;
 }
 
@@ -749,6 +801,7 @@ static struct transport *open_carrier(const struct transport_ops *ops, int sockt
     n->socktype = socktype;
     n->reading = true;
     n->fd = -1;
+    n->group.fd = n->group.both = -1;
     if (prepare(n, options, err)) return &n->base;
     nrp_destroy(&n->base);
     return NULL;

@@ -14,6 +14,7 @@
     } while (0)
 
 #define SESSION     UINT64_C(0x1122334455667788)
+#define GROUP       UINT64_C(77)
 #define OUTPUT_MOST 4096 /* datagrams in one turn */
 
 struct script {
@@ -22,7 +23,8 @@ struct script {
     struct nrp_client *client;
     int64_t now_us;
     uint64_t packets, tokens;
-    bool datagrams, held, accepts;
+    bool datagrams, held, accepts, listens;
+    uint64_t group_packets;
     unsigned downs;
 };
 
@@ -80,6 +82,13 @@ static void on_lost(void *user, uint64_t count)
 {
     struct script *s = user;
     PROMISE(!s->downs && count > 0);
+}
+
+static void on_group(void *user, const struct nrp_group_address *at)
+{
+    struct script *s = user;
+    PROMISE(!s->downs && s->datagrams && (at || s->listens));
+    s->listens = at != NULL;
 }
 
 /* ---- what the relay says ---- */
@@ -177,6 +186,64 @@ static void say_item(struct script *s)
     give_frames(s, bytes, nrp_frame_write(&f, bytes), false);
 }
 
+/* ---- the group ---- */
+
+static struct nrp_frame group_item(uint8_t iseq)
+{
+    return (struct nrp_frame){.type = NRP_ITEM,
+                              .topic = (const uint8_t *)"a/b",
+                              .topic_len = 3,
+                              .payload = (const uint8_t *)"xyz",
+                              .payload_len = 3,
+                              .item = {.iseq = iseq, .fragment_count = 1}};
+}
+
+static void group_gives(struct script *s, uint8_t *bytes, size_t len)
+{
+    const struct nrp_datagram d = {
+        .flags = NRP_DATAGRAM_MULTICAST, .session_id = GROUP, .packet_number = s->group_packets++};
+    nrp_datagram_write(&d, bytes);
+    nrp_client_group_input(s->client, s->now_us, true, bytes, NRP_DATAGRAM_HEADER + len);
+}
+
+static void say_group(struct script *s)
+{
+    uint8_t bytes[100], how = next_byte(s);
+    const struct nrp_frame f = {
+        .type = NRP_GROUP,
+        .group = {.group_id = how & 0x40 ? 0 : GROUP, .port = 9, .status = how & 0x83}};
+    give_frames(s, bytes, nrp_frame_write(&f, bytes), false);
+}
+
+static void group_says_item(struct script *s)
+{
+    uint8_t bytes[NRP_DATAGRAM_HEADER + 100];
+    const struct nrp_frame f = group_item(next_byte(s));
+    group_gives(s, bytes, nrp_frame_write(&f, bytes + NRP_DATAGRAM_HEADER));
+}
+
+static void group_says_anything(struct script *s)
+{
+    uint8_t bytes[NRP_DATAGRAM_HEADER + 1024];
+    size_t len = next_byte(s) * (size_t)4;
+    if (len > s->left) len = s->left;
+    memcpy(bytes + NRP_DATAGRAM_HEADER, s->at, len);
+    s->at += len;
+    s->left -= len;
+    group_gives(s, bytes, len);
+}
+
+static void say_shared(struct script *s)
+{
+    uint8_t bytes[100];
+    struct nrp_frame f = {.type = NRP_SHARED};
+    f.shared.item = (struct nrp_item){
+        .dseq = next_byte(s), .iseq = next_byte(s), .fragment_count = 1};
+    const struct nrp_frame body = group_item((uint8_t)f.shared.item.iseq);
+    nrp_digest(bytes, nrp_frame_write(&body, bytes), f.shared.digest);
+    give_frames(s, bytes, nrp_frame_write(&f, bytes), false);
+}
+
 static void say_raw(struct script *s)
 {
     size_t len = next_byte(s);
@@ -238,7 +305,20 @@ static void close_it(struct script *s)
 static void play(struct script *s)
 {
     static void (*const operations[])(struct script *) = {
-        say, say_item, pass_time, publish, subscribe, hold, accept_all, say_raw, close_it, drain,
+        say,
+        say_item,
+        pass_time,
+        publish,
+        subscribe,
+        hold,
+        accept_all,
+        say_raw,
+        close_it,
+        drain,
+        say_group,
+        group_says_item,
+        group_says_anything,
+        say_shared,
     };
     while (s->left && !s->downs)
         operations[next_byte(s) % (sizeof operations / sizeof *operations)](s);
@@ -264,12 +344,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     const struct nrp_client_config config = {
         .datagrams = s.datagrams,
         .ordered = mode & 4,
+        .multicast = mode & 16,
         .window = 8,
         .item_max = 65536,
         .resume = {.epoch = 7, .iseq = mode & 8 ? 3 : 0},
     };
     const struct nrp_client_events events = {
-        &s, on_up, on_down, on_item, on_published, on_subscribed, on_lost,
+        &s, on_up, on_down, on_item, on_published, on_subscribed, on_lost, on_group,
     };
     const struct nrp_random random = {NULL, fill};
     s.client = nrp_client_new(&config, &events, &random, s.now_us, NULL);

@@ -47,6 +47,8 @@ static void open_rig(struct rig *r)
     struct nrp_random random = {.user = &r->last, .fill = fill};
     *r = (struct rig){.now = 1000000};
     c.item_max = 4096;
+    c.group = (struct group_config){
+        .on = true, .address = {.family = 4, .ip = {239, 77, 0, 1}, .port = 9}, .filter = "#"};
     c.queue_qos0.items_max = c.queue_qos1.items_max = 16;
     r->log = relay_log_new(&log, &random, NULL);
     r->guard = guard_new(&limits, NULL, NULL);

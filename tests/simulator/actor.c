@@ -31,8 +31,20 @@ static void drop_inbox(struct actor *a)
     a->inbox_count = 0;
 }
 
+static void count_group(struct actor *a)
+{
+    struct nrp_client_counts c;
+    struct tally *t = &a->world->tally;
+    if (!a->client) return;
+    nrp_client_counts(a->client, &c);
+    t->group_joins += c.group_joins;
+    t->shared_heard += c.shared_heard;
+    t->shared_missed += c.shared_missed;
+}
+
 void actor_deinit(struct actor *a)
 {
+    count_group(a);
     nrp_client_free(a->client);
     drop_inbox(a);
     free(a->seen);
@@ -84,6 +96,7 @@ static void begin(struct actor *a)
         .item_max = w->scenario.hub.item_max,
         .datagram_max = plan->datagram_max,
         .ordered = plan->ordered,
+        .multicast = plan->multicast,
         .resume = a->resume,
         .receiver = {.window = w->scenario.hub.sender.window},
     };
@@ -145,10 +158,11 @@ static void end(struct actor *a, int64_t comes_back)
     a->will = 0;
     keep_resume(a);
     take_back_work(a);
+    count_group(a);
     nrp_client_free(a->client);
     a->client = NULL;
     a->stream = NULL;
-    a->up = a->down = a->closing = a->held = false;
+    a->up = a->down = a->closing = a->held = a->listens = false;
     a->accept_at = 0;
     drop_inbox(a);
     a->connect_at = w->now + comes_back;
@@ -174,7 +188,10 @@ static void read_datagrams(struct actor *a)
         a->inbox = p->next;
         if (!a->inbox) a->inbox_end = &a->inbox;
         a->inbox_count--;
-        nrp_client_input(a->client, a->world->now, p->bytes, p->len);
+        if (p->group)
+            nrp_client_group_input(a->client, a->world->now, p->group == GROUP_RELAY, p->bytes,
+                                   p->len);
+        else nrp_client_input(a->client, a->world->now, p->bytes, p->len);
         free(p);
     }
 }

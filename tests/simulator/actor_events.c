@@ -145,6 +145,13 @@ static void on_lost(void *user, uint64_t count)
     a->lost_session += count;
 }
 
+static void on_group(void *user, const struct nrp_group_address *at)
+{
+    struct actor *a = user;
+    world_trace(a->world, "actor %u: listens%s", a->index, at ? "" : " no more");
+    a->listens = at != NULL;
+}
+
 const struct nrp_client_events actor_events = {
     .on_up = on_up,
     .on_down = on_down,
@@ -152,4 +159,5 @@ const struct nrp_client_events actor_events = {
     .on_published = on_published,
     .on_subscribed = on_subscribed,
     .on_lost = on_lost,
+    .on_group = on_group,
 };

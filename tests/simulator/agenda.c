@@ -9,6 +9,7 @@ struct parcel *parcel_new(const struct nrp_address *address, const void *bytes, 
     if (!p) abort();
     p->next = NULL;
     p->address = *address;
+    p->group = GROUP_NOT;
     p->len = len;
     memcpy(p->bytes, bytes, len);
     return p;

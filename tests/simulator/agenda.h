@@ -10,10 +10,13 @@
 
 #include "common/nrp/secure.h"
 
+enum to_group { GROUP_NOT, GROUP_RELAY, GROUP_STRANGER }; /* to it, and from whom */
+
 /* A datagram on its way, or waiting to be read. */
 struct parcel {
     struct parcel *next;
     struct nrp_address address; /* of the client's end */
+    uint8_t group;              /* enum to_group */
     size_t len;
     uint8_t bytes[];
 };

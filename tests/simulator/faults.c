@@ -129,11 +129,21 @@ static bool replay(struct world *w)
     return false;
 }
 
+static bool deafen(struct world *w)
+{
+    struct actor *a = victim(w, FAULT_GROUP);
+    int64_t until = w->now + draw(w, FAULT_GROUP, SECOND / 10, 10 * SECOND);
+    if (!a->listens) return false;
+    world_trace(w, "actor %u: does not hear the group", a->index);
+    a->deaf_until = until;
+    return true;
+}
+
 static bool (*const happen[FAULT_COUNT])(struct world *) = {
     [FAULT_PARTITION] = partition, [FAULT_CUT] = cut,       [FAULT_RESTART] = restart,
     [FAULT_FREEZE] = freeze,       [FAULT_HOLD] = hold,     [FAULT_CRASH] = crash,
     [FAULT_LEAVE] = leave,         [FAULT_CHOICE] = choose, [FAULT_SPOOF] = spoof,
-    [FAULT_REPLAY] = replay,
+    [FAULT_REPLAY] = replay,       [FAULT_GROUP] = deafen,
 };
 
 static void plan_next(struct world *w, unsigned f)

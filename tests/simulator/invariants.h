@@ -49,6 +49,7 @@ void check_end(struct world *w);
 void check_sent_up(struct world *w, struct actor *a, const uint8_t *bytes, size_t len);
 void check_sent_down(struct world *w, const struct nrp_address *to, const uint8_t *bytes,
                      size_t len);
+void check_sent_group(struct world *w, const uint8_t *bytes, size_t len);
 /* What the relay is about to read. */
 void check_read(struct world *w, const struct nrp_address *from, size_t len);
 void check_item(struct actor *a, const struct nrp_delivery *d);

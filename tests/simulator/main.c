@@ -174,6 +174,9 @@ static void print_summary(const struct tally *t, double seconds)
            " datagrams, %" PRIu64 " MB of streams, %" PRIu64 " items handed over\n",
            t->seeds, (double)t->virtual_us / 3.6e9, seconds, (double)t->seeds / seconds,
            t->datagrams, t->stream_bytes >> 20, t->delivered);
+    printf("%" PRIu64 " datagrams to groups, joined %" PRIu64 " times: %" PRIu64
+           " bodies came by them, %" PRIu64 " did not at first\n",
+           t->group_datagrams, t->group_joins, t->shared_heard, t->shared_missed);
     printf("\nfaults       applied\n");
     for (unsigned f = 0; f < FAULT_COUNT; f++)
         printf("%-10s %9" PRIu64 "\n", fault_names[f], t->faults[f]);

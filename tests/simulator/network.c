@@ -17,7 +17,8 @@ static bool hit(struct world *w, enum fault f, unsigned per_mille)
 }
 
 /* What an attacker on the path may change without being able to harm: nothing that an open session
- * believes. Its checksum is UDP's, which the network here does not have. */
+ * believes. Its checksum is UDP's, which the network here does not have. What goes to a group is
+ * believed by its digest alone. */
 static bool may_flip(const struct actor *a, enum direction d, const uint8_t *bytes, size_t len)
 {
     if (a->plan->security != NRP_OPEN) return true;
@@ -26,13 +27,14 @@ static bool may_flip(const struct actor *a, enum direction d, const uint8_t *byt
     return d == UP || bytes[NRP_DATAGRAM_HEADER + 1] == NRP_CHALLENGE;
 }
 
-static bool is_lost(struct world *w, const struct actor *a, struct link *l)
+static bool is_lost(struct world *w, const struct actor *a, struct link *l, enum to_group group)
 {
     const struct link_plan *plan = &a->plan->link;
     if (world_has_faults(w) && w->now < a->partition_until) {
         w->tally.faults[FAULT_PARTITION]++;
         return true;
     }
+    if (world_has_faults(w) && group && w->now < a->deaf_until) return true;
     if (!world_has_faults(w)) l->burst = false;
     else if (plan->burst_begins > 0)
         l->burst = l->burst ? !chance_of(&w->chance[FAULT_BURST], plan->burst_ends)
@@ -62,7 +64,8 @@ static void damage(struct world *w, const struct actor *a, enum direction d, str
     const struct link_plan *plan = &a->plan->link;
     if (p->len > 0 && hit(w, FAULT_TRUNCATE, plan->truncate))
         p->len = (size_t)world_draw(w, FAULT_TRUNCATE, 0, (int64_t)p->len - 1);
-    if (p->len > 0 && may_flip(a, d, p->bytes, p->len) && hit(w, FAULT_FLIP, plan->flip)) {
+    if (p->len > 0 && (p->group || may_flip(a, d, p->bytes, p->len)) &&
+        hit(w, FAULT_FLIP, plan->flip)) {
         int64_t bit = world_draw(w, FAULT_FLIP, 0, (int64_t)p->len * 8 - 1);
         p->bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
     }
@@ -84,7 +87,7 @@ static void deliver(struct world *w, const struct actor *a, enum direction d, st
 }
 
 static void record(struct world *w, enum direction d, const struct nrp_address *address,
-                   const uint8_t *bytes, size_t len)
+                   const uint8_t *bytes, size_t len, enum to_group group)
 {
     if (!w->scenario.has[FAULT_REPLAY] && !w->scenario.has[FAULT_SPOOF]) return;
     /* Not each one: the ring should reach back a while. */
@@ -92,10 +95,12 @@ static void record(struct world *w, enum direction d, const struct nrp_address *
     struct parcel **slot = &w->recorded[d][w->recorded_count[d]++ % RECORDED];
     free(*slot);
     *slot = parcel_new(address, bytes, len);
+    (*slot)->group = group;
 }
 
 static void carry(struct world *w, struct actor *a, enum direction d,
-                  const struct nrp_address *address, const uint8_t *bytes, size_t len)
+                  const struct nrp_address *address, const uint8_t *bytes, size_t len,
+                  enum to_group group)
 {
     const struct link_plan *plan = &a->plan->link;
     struct link *l = &a->links[d];
@@ -106,13 +111,14 @@ static void carry(struct world *w, struct actor *a, enum direction d,
         w->tally.faults[FAULT_MTU]++;
         return;
     }
-    record(w, d, address, bytes, len);
-    if (is_lost(w, a, l)) return;
+    record(w, d, address, bytes, len, group);
+    if (is_lost(w, a, l, group)) return;
     int64_t leaves = leaves_at(w, plan, l, len);
     if (leaves == NEVER) return;
     unsigned copies = hit(w, FAULT_DUPLICATE, plan->duplicate) ? 2 : 1;
     for (; copies > 0; copies--) {
         struct parcel *p = parcel_new(address, bytes, len);
+        p->group = group;
         damage(w, a, d, p);
         deliver(w, a, d, p, leaves);
     }
@@ -121,7 +127,7 @@ static void carry(struct world *w, struct actor *a, enum direction d,
 void network_up(struct world *w, struct actor *a, const uint8_t *bytes, size_t len)
 {
     check_sent_up(w, a, bytes, len);
-    carry(w, a, UP, &a->address, bytes, len);
+    carry(w, a, UP, &a->address, bytes, len, GROUP_NOT);
 }
 
 static struct actor *actor_at(struct world *w, const struct nrp_address *address)
@@ -135,7 +141,16 @@ void network_down(struct world *w, const struct nrp_address *to, const uint8_t *
     check_sent_down(w, to, bytes, len);
     struct actor *a = actor_at(w, to);
     if (!a) return; /* a forged address: nobody is there */
-    carry(w, a, DOWN, to, bytes, len);
+    carry(w, a, DOWN, to, bytes, len, GROUP_NOT);
+}
+
+void network_group(struct world *w, const uint8_t *bytes, size_t len)
+{
+    check_sent_group(w, bytes, len);
+    w->tally.group_datagrams++;
+    for (unsigned i = 0; i < w->scenario.actor_count; i++)
+        if (w->actors[i].listens)
+            carry(w, &w->actors[i], DOWN, &w->actors[i].address, bytes, len, GROUP_RELAY);
 }
 
 /* Into the socket's queue, if it has room. Takes the parcel. */
@@ -160,8 +175,8 @@ void network_arrived(struct world *w, const struct event *e)
         return;
     }
     struct actor *a = &w->actors[e->who];
-    bool here = a->client && a->plan->datagrams &&
-                memcmp(&e->parcel->address, &a->address, sizeof a->address) == 0;
+    bool own = memcmp(&e->parcel->address, &a->address, sizeof a->address) == 0;
+    bool here = a->client && a->plan->datagrams && (e->parcel->group ? a->listens : own);
     if (!here) free(e->parcel);
     else if (queue(w, e->parcel, &a->inbox_end, &a->inbox_count))
         actor_wake(a, w->now + w->scenario.turn_us);
@@ -187,7 +202,22 @@ void network_replay(struct world *w)
 {
     enum direction d = world_draw(w, FAULT_REPLAY, 0, 1) ? UP : DOWN;
     const struct parcel *p = recorded(w, d, FAULT_REPLAY);
-    if (p) inject(w, d, parcel_new(&p->address, p->bytes, p->len), FAULT_REPLAY);
+    if (!p) return;
+    struct parcel *again = parcel_new(&p->address, p->bytes, p->len);
+    again->group = p->group;
+    inject(w, d, again, FAULT_REPLAY);
+}
+
+/* What the group had, a little different, and as if the relay had sent it or not. */
+static bool spoof_group(struct world *w)
+{
+    const struct parcel *heard = recorded(w, DOWN, FAULT_SPOOF);
+    if (!heard || !heard->group) return false;
+    struct parcel *p = parcel_new(&heard->address, heard->bytes, heard->len);
+    p->group = world_draw(w, FAULT_SPOOF, 0, 1) ? GROUP_RELAY : GROUP_STRANGER;
+    p->bytes[world_draw(w, FAULT_SPOOF, 12, (int64_t)p->len - 1)] ^= 1;
+    inject(w, DOWN, p, FAULT_SPOOF);
+    return true;
 }
 
 /* Something that was heard on the path, or noise, from an address that is not its sender's. Towards
@@ -196,6 +226,7 @@ void network_spoof(struct world *w)
 {
     struct nrp_address from = {.family = 4, .ip = {10, 0, 9, 9}, .port = 9};
     from.port = (uint16_t)world_draw(w, FAULT_SPOOF, 1, 9);
+    if (world_draw(w, FAULT_SPOOF, 0, 1) && spoof_group(w)) return;
     const struct parcel *heard = recorded(w, UP, FAULT_SPOOF);
     if (heard && world_draw(w, FAULT_SPOOF, 0, 2) > 0) {
         inject(w, UP, parcel_new(&from, heard->bytes, heard->len), FAULT_SPOOF);

@@ -147,7 +147,8 @@ static size_t write_all(struct world *w)
     uint8_t bytes[NRP_DATAGRAM_MAX];
     struct nrp_address to;
     while (!w->failed && (len = hub_datagram(w->hub, w->now, bytes, sizeof bytes, &to)) > 0) {
-        network_down(w, &to, bytes, len);
+        if (to.ip[0] == w->scenario.hub.group.address.ip[0]) network_group(w, bytes, len);
+        else network_down(w, &to, bytes, len);
         written += len;
     }
     return written;

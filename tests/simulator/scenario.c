@@ -11,8 +11,9 @@
 #define BIT(f) (1u << FAULT_##f)
 
 const char *const fault_names[FAULT_COUNT] = {
-    "loss", "burst",   "reorder", "duplicate", "truncate", "flip",  "rate",   "mtu",   "partition",
-    "cut",  "restart", "freeze",  "hold",      "crash",    "leave", "choice", "spoof", "replay",
+    "loss",  "burst",     "reorder", "duplicate", "truncate", "flip", "rate",
+    "mtu",   "partition", "cut",     "restart",   "freeze",   "hold", "crash",
+    "leave", "choice",    "spoof",   "replay",    "group",
 };
 
 const char *const scenario_topics[TOPIC_COUNT] = {
@@ -50,6 +51,10 @@ static const struct preset {
     {"paths", "paths are narrow", BIT(MTU) | BIT(RATE) | BIT(LOSS) | BIT(CUT), 2},
     {"program", "clients come, go and change their minds",
      BIT(LEAVE) | BIT(CRASH) | BIT(CHOICE) | BIT(CUT) | BIT(LOSS), 3},
+    {"group", "some hear the group and some do not",
+     BIT(LOSS) | BIT(BURST) | BIT(REORDER) | BIT(DUPLICATE) | BIT(TRUNCATE) | BIT(FLIP) |
+         BIT(SPOOF) | BIT(REPLAY) | BIT(GROUP) | BIT(HOLD) | BIT(RESTART) | BIT(CRASH),
+     6},
     {"all", "everything at once", (1u << FAULT_COUNT) - 1, 6},
 };
 enum { PRESETS = sizeof presets / sizeof *presets };
@@ -189,6 +194,28 @@ static void draw_actor(struct actor_plan *p, const struct scenario *s, struct ch
     memcpy(p->filters, choices[choice].filters, sizeof p->filters);
 }
 
+/* A group needs some who can hear it. */
+static void draw_group(struct scenario *s, struct chance *c, bool wanted)
+{
+    bool sealed = chance_of(c, 500);
+    if (!chance_of(c, 250) && !wanted) return;
+    s->hub.group = (struct group_config){
+        .on = true,
+        .address = {.family = 4, .ip = {239, 77, 0, 1}, .port = 7789},
+        .filter = chance_of(c, 700) ? "news/#" : "news/a/#",
+        .sealed = sealed,
+    };
+    for (unsigned i = 0; i < s->actor_count; i++) {
+        struct actor_plan *p = &s->actors[i];
+        p->multicast = chance_of(c, 900);
+        if (!p->subscribes || !chance_of(c, 850)) continue;
+        p->datagrams = true;
+        p->datagram_max = NRP_DATAGRAM_MAX;
+        p->security = sealed ? NRP_SEALED : NRP_OPEN;
+        p->key_id = sealed ? 1 : 0;
+    }
+}
+
 bool scenario_draw(struct scenario *s, const char *name, struct chance *c)
 {
     memset(s, 0, sizeof *s);
@@ -204,6 +231,7 @@ bool scenario_draw(struct scenario *s, const char *name, struct chance *c)
         a->subscribes = i >= publishers || chance_of(c, 150);
         draw_actor(a, s, c);
     }
+    draw_group(s, c, strcmp(p->name, "group") == 0);
     return true;
 }
 
@@ -216,9 +244,9 @@ void scenario_names(void (*each)(const char *name, const char *text))
 static void describe_actor(const struct actor_plan *p, unsigned i)
 {
     static const char *const securities[] = {"open", "authenticated", "sealed"};
-    printf("  actor %u: %s, %s, window %u, datagrams of %zu, delay %" PRId64 " us", i,
-           p->datagrams ? "datagrams" : "stream", securities[p->security], p->window,
-           p->datagram_max, p->link.delay_us);
+    printf("  actor %u: %s%s, %s, window %u, datagrams of %zu, delay %" PRId64 " us", i,
+           p->datagrams ? "datagrams" : "stream", p->multicast ? " (multicast)" : "",
+           securities[p->security], p->window, p->datagram_max, p->link.delay_us);
     if (p->publishes) printf(", %u items of %zu..%zu", p->item_count, p->size_least, p->size_most);
     if (p->subscribes) printf(", QoS %d%s:", p->qos, p->ordered ? ", ordered" : "");
     for (unsigned k = 0; k < p->filter_count; k++)
@@ -232,6 +260,9 @@ void scenario_describe(const struct scenario *s)
            s->name, s->hub.sender.window, s->log.items_max, s->log.bytes_max,
            s->hub.queue_qos0.items_max, s->hub.queue_qos1.items_max, (int)s->hub.queue_qos0.policy,
            (int)s->hub.queue_qos1.policy);
+    if (s->hub.group.on)
+        printf("  multicast of %s, %s\n", s->hub.group.filter,
+               s->hub.group.sealed ? "sealed" : "open");
     printf("  faults for %" PRId64 " s:", s->faults_us / SECOND);
     for (unsigned f = 0; f < FAULT_COUNT; f++)
         if (s->has[f]) printf(" %s", fault_names[f]);

@@ -31,6 +31,7 @@ enum fault {
     FAULT_CHOICE, /* a subscriber drops a filter and takes it up again later */
     FAULT_SPOOF,
     FAULT_REPLAY,
+    FAULT_GROUP, /* a client hears nothing of the group */
     FAULT_COUNT,
 };
 extern const char *const fault_names[FAULT_COUNT];
@@ -59,7 +60,7 @@ struct link_plan {
 };
 
 struct actor_plan {
-    bool datagrams, publishes, subscribes, ordered, retained, will;
+    bool datagrams, publishes, subscribes, ordered, retained, will, multicast;
     enum nrp_security security;
     uint32_t key_id; /* 0: none */
     int qos;         /* of its subscriptions */

@@ -102,6 +102,7 @@ struct numbering { /* of a datagram session's packets (I8) */
     uint64_t next[2];
     bool readable;           /* not sealed: what follows is known */
     uint64_t highest, acked; /* dseqs */
+    bool fragments;          /* items of several: an AUTH that was cut short makes them smaller */
 };
 
 /* --- who takes part ------------------------------------------------------------------------ */
@@ -124,7 +125,8 @@ struct actor {
     unsigned index;
     const struct actor_plan *plan;
     struct link links[2];
-    int64_t partition_until;
+    int64_t partition_until, deaf_until; /* the latter: to the group */
+    bool listens;                        /* to the group */
 
     struct nrp_client *client; /* NULL: between two connections */
     bool up, down, closing, refused;
@@ -155,6 +157,7 @@ struct actor {
 
 struct tally {
     uint64_t seeds, failures, events, virtual_us, datagrams, stream_bytes, delivered;
+    uint64_t group_datagrams, group_joins, shared_heard, shared_missed;
     uint64_t faults[FAULT_COUNT];
     uint64_t checks[INVARIANT_COUNT];
 };
@@ -208,6 +211,8 @@ int64_t world_draw(struct world *w, unsigned stream, int64_t least, int64_t most
 /* network.c: datagrams */
 void network_up(struct world *w, struct actor *a, const uint8_t *bytes, size_t len);
 void network_down(struct world *w, const struct nrp_address *to, const uint8_t *bytes, size_t len);
+/* To whoever listens. */
+void network_group(struct world *w, const uint8_t *bytes, size_t len);
 void network_arrived(struct world *w, const struct event *e);
 void network_replay(struct world *w);
 void network_spoof(struct world *w);

@@ -16,6 +16,10 @@ struct end { /* a client's end, with its own address */
     struct nrp_frame f;
     uint8_t raw[2048];
     size_t raw_len;
+    struct end *other; /* who may get datagrams while this one waits; they are kept for it: */
+    uint8_t kept[8][NRP_DATAGRAM_MAX];
+    size_t kept_len[8];
+    unsigned kept_count;
 };
 
 static struct end make_end(struct bench *b, struct credentials who)
@@ -86,12 +90,50 @@ static void unwrap(struct end *e, const uint8_t *bytes, size_t len)
     memcpy(e->got, copy + NRP_DATAGRAM_HEADER, e->len);
 }
 
-/* Its next datagram: true. Others must not get any meanwhile. */
+/* What went to the group instead. */
+static struct {
+    uint8_t last[2048];
+    size_t len;
+    unsigned count;
+} group_heard;
+
+/* The next datagram, with what goes to the group and the other one put aside. */
+static size_t take(struct end *e, struct nrp_address *to)
+{
+    struct end *o = e->other;
+    for (;;) {
+        size_t len = hub_datagram(e->b->hub, e->b->now, e->raw, sizeof e->raw, to);
+        if (len > 0 && to->ip[0] == 239) {
+            memcpy(group_heard.last, e->raw, len);
+            group_heard.len = len;
+            group_heard.count++;
+        } else if (len > 0 && o && memcmp(to, &o->at, sizeof *to) == 0) {
+            assert_true(o->kept_count < COUNT(o->kept));
+            memcpy(o->kept[o->kept_count], e->raw, len);
+            o->kept_len[o->kept_count++] = len;
+        } else {
+            return len;
+        }
+    }
+}
+
+static bool receive_kept(struct end *e)
+{
+    if (e->kept_count == 0) return false;
+    unwrap(e, e->kept[0], e->kept_len[0]);
+    e->kept_count--;
+    memmove(e->kept[0], e->kept[1], e->kept_count * sizeof e->kept[0]);
+    memmove(e->kept_len, e->kept_len + 1, e->kept_count * sizeof *e->kept_len);
+    return true;
+}
+
+/* Its next datagram: true. Others must not get any meanwhile, but for the group. */
 static bool receive(struct end *e)
 {
     struct nrp_address to;
     (void)hub_follow(e->b->hub, e->b->now);
-    e->raw_len = hub_datagram(e->b->hub, e->b->now, e->raw, sizeof e->raw, &to);
+    if (receive_kept(e)) return true;
+    e->raw_len = take(e, &to);
     if (e->raw_len == 0) return false;
     assert_memory_equal(&to, &e->at, sizeof to);
     unwrap(e, e->raw, e->raw_len);
@@ -747,6 +789,389 @@ static void the_hubs_defaults_for_senders_are_the_senders(void **state)
     assert_memory_equal(&hub_defaults.sender, &sender_defaults, sizeof sender_defaults);
 }
 
+/* ---------------------------------------------------------------------------------- Multicast */
+
+static void bench_with_group(struct bench *b, bool sealed)
+{
+    bench_init(b);
+    b->config.group = (struct group_config){
+        .on = true,
+        .address = {.family = 4, .ip = {239, 77, 0, 1}, .port = 7789},
+        .filter = "news/#",
+        .sealed = sealed,
+    };
+    memset(&group_heard, 0, sizeof group_heard);
+    bench_open(b);
+}
+
+static struct credentials member(bool sealed, uint8_t name)
+{
+    return sealed ? (struct credentials){.security = NRP_SEALED,
+                                         .key_id = 1,
+                                         .secret = 1,
+                                         .name = name}
+                  : (struct credentials){.name = name};
+}
+
+static struct nrp_group asked(struct end *e, enum nrp_join_step step, uint64_t id)
+{
+    say(e, (struct nrp_frame){.type = NRP_JOIN, .join = {.group_id = id, .step = (uint8_t)step}});
+    expect(e, NRP_GROUP);
+    return e->f.group;
+}
+
+static struct nrp_group joined(struct end *e)
+{
+    struct nrp_group g = asked(e, NRP_JOIN_ASK, 0);
+    assert_int_equal(g.status, NRP_GROUP_OFFERED);
+    assert_int_equal(asked(e, NRP_JOIN_HEARS, g.group_id).status, NRP_GROUP_JOINED);
+    return g;
+}
+
+/* The group's last datagram with this key: its first frame. */
+static struct nrp_frame group_frame(const struct bench *b, const struct nrp_group *g, bool sealed)
+{
+    struct nrp_datagram d;
+    struct nrp_frame f;
+    size_t size, len = group_heard.len;
+    uint8_t *at = group_heard.last;
+    assert_true(nrp_datagram_read(at, len, &d));
+    assert_int_equal(d.session_id, g->group_id);
+    assert_int_equal(d.packet_number, group_heard.count - 1);
+    assert_int_equal(d.flags, NRP_DATAGRAM_MULTICAST | (sealed ? NRP_DATAGRAM_SECURED : 0));
+    if (sealed) {
+        struct nrp_handshake_keys keys = {0};
+        memcpy(keys.prk, g->key, sizeof g->key);
+        struct nrp_cipher *c = nrp_cipher_new(&keys, NRP_SEALED, NRP_TO_CLIENT, g->group_id,
+                                              relay_log_epoch(b->log));
+        len -= NRP_DATAGRAM_TAG;
+        assert_true(nrp_unseal(c, d.packet_number, at, NRP_DATAGRAM_HEADER,
+                               at + NRP_DATAGRAM_HEADER, len - NRP_DATAGRAM_HEADER, at + len));
+        nrp_cipher_free(c);
+    }
+    assert_int_equal(nrp_frame_read(at + NRP_DATAGRAM_HEADER, len - NRP_DATAGRAM_HEADER, 1 << 20,
+                                    &f, &size, NULL),
+                     NRP_TAKEN);
+    return f;
+}
+
+static void items_go_to_the_group_once_and_are_named_to_each(void **state)
+{
+    (void)state;
+    for (int sealed = 0; sealed < 2; sealed++) {
+        struct bench b;
+        uint8_t digest[NRP_DIGEST_SIZE], bytes[200];
+        bench_with_group(&b, sealed);
+        struct end one = open_end(&b, member(sealed, 1)), two = open_end(&b, member(sealed, 2));
+        one.other = &two;
+        two.other = &one;
+        subscribe(&one, 1, "news/#", 1);
+        subscribe(&two, 1, "news/a", 0);
+        struct nrp_group g = joined(&one);
+        assert_true(joined(&two).group_id == g.group_id);
+        assert_int_equal(hub_counts(b.hub)->group_members, 2);
+        say(&one, publish_frame(1, "news/a", "x", NRP_FLAG_ACK));
+        unsigned before = group_heard.count;
+        expect(&one, NRP_PUBACK);
+        expect(&two, NRP_SHARED);
+        assert_int_equal(two.f.shared.item.dseq, 1);
+        expect(&one, NRP_SHARED);
+        assert_int_equal(group_heard.count, before + 1);
+        struct nrp_frame body = group_frame(&b, &g, sealed);
+        assert_int_equal(body.type, NRP_ITEM);
+        assert_true(body.item.dseq == 0 && body.item.iseq == 1 && body.item.flags == 0);
+        assert_bytes(body.payload, body.payload_len, "x");
+        nrp_digest(bytes, nrp_frame_write(&body, bytes), digest);
+        assert_memory_equal(one.f.shared.digest, digest, sizeof digest);
+        assert_memory_equal(two.f.shared.digest, digest, sizeof digest);
+        const struct nrp_item *i = &one.f.shared.item;
+        assert_true(i->dseq == 1 && i->iseq == 1 && i->fragment_count == 1 &&
+                    i->flags == NRP_FLAG_ACK);
+        assert_int_equal(hub_counts(b.hub)->shared, 2);
+        assert_int_equal(hub_counts(b.hub)->group_bodies, 1);
+        assert_int_equal(hub_counts(b.hub)->delivered, 2);
+        end_free(&one);
+        end_free(&two);
+        bench_close(&b);
+    }
+}
+
+static void what_the_group_did_not_bring_is_sent_again_to_the_one(void **state)
+{
+    (void)state;
+    struct bench b;
+    uint8_t ranges[10];
+    bench_with_group(&b, false);
+    struct end one = open_end(&b, member(false, 1)), two = open_end(&b, member(false, 2));
+    one.other = &two;
+    two.other = &one;
+    subscribe(&one, 1, "news/#", 1);
+    subscribe(&two, 1, "news/#", 1);
+    joined(&one);
+    joined(&two);
+    hub_publish(b.hub, b.now, "news/a", "x", 1);
+    expect(&one, NRP_SHARED);
+    expect(&two, NRP_SHARED);
+    unsigned before = group_heard.count;
+    nrp_ranges_write(&(struct nrp_range){1, 1}, 1, ranges);
+    say(&two, (struct nrp_frame){.type = NRP_NAK, .payload = ranges, .payload_len = 10});
+    expect_item(&two, "x");
+    assert_true(two.f.item.dseq == 1 && two.f.item.flags & NRP_FLAG_RESENT);
+    assert_int_equal(group_heard.count, before);
+    bench_close(&b);
+}
+
+static void one_alone_and_other_topics_are_served_as_ever(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_with_group(&b, false);
+    struct end one = open_end(&b, member(false, 1)), two = open_end(&b, member(false, 2));
+    one.other = &two;
+    two.other = &one;
+    subscribe(&one, 1, "#", 1);
+    joined(&one);
+    hub_publish(b.hub, b.now, "news/a", "only one", 8);
+    expect_item(&one, "only one");
+    subscribe(&two, 1, "#", 1);
+    hub_publish(b.hub, b.now, "news/a", "two not in it", 13);
+    expect_item(&one, "two not in it");
+    expect_item(&two, "two not in it");
+    joined(&two);
+    hub_publish(b.hub, b.now, "other/a", "not its topic", 13);
+    expect_item(&two, "not its topic");
+    expect_item(&one, "not its topic");
+    hub_publish(b.hub, b.now, "news/a", "x", 1);
+    expect(&two, NRP_SHARED);
+    expect(&one, NRP_SHARED);
+    assert_int_equal(asked(&two, NRP_JOIN_LEAVE, 0).status, NRP_GROUP_OVER);
+    hub_publish(b.hub, b.now, "news/a", "left", 4);
+    expect_item(&one, "left");
+    expect_item(&two, "left");
+    assert_int_equal(hub_counts(b.hub)->group_bodies, 1);
+    assert_int_equal(hub_counts(b.hub)->group_members, 1);
+    say(&one, (struct nrp_frame){.type = NRP_GOODBYE});
+    assert_int_equal(hub_counts(b.hub)->group_members, 0);
+    bench_close(&b);
+}
+
+/* Its key opens what all members get: so it is told to nobody in clear, nor to anybody who may
+ * not subscribe to all of it. */
+static void the_key_is_told_in_sealed_sessions_that_may_read_it_all(void **state)
+{
+    (void)state;
+    static const struct {
+        struct credentials who;
+        bool sealed, no_group;
+        uint8_t status;
+    } cases[] = {
+        {{.security = NRP_OPEN, .name = 1}, true, false, 0x80 + NRP_CODE_NOT_AUTHORISED},
+        {{.security = NRP_AUTHENTICATED, .key_id = 1, .secret = 1, .name = 1},
+         true,
+         false,
+         0x80 + NRP_CODE_NOT_AUTHORISED},
+        {{.security = NRP_SEALED, .key_id = 2, .secret = 2, .name = 1},
+         true,
+         false,
+         0x80 + NRP_CODE_NOT_AUTHORISED},
+        {{.security = NRP_SEALED, .key_id = 1, .secret = 1, .name = 1, .role = NRP_ROLE_PUBLISH},
+         true,
+         false,
+         0x80 + NRP_CODE_NOT_AUTHORISED},
+        {{.security = NRP_SEALED, .key_id = 1, .secret = 1, .name = 1},
+         false,
+         false,
+         0x80 + NRP_CODE_NOT_AUTHORISED},
+        {{.security = NRP_SEALED, .key_id = 1, .secret = 1, .name = 1}, true, false, 0},
+        {{.security = NRP_OPEN, .name = 1}, false, false, 0},
+        {{.security = NRP_OPEN, .name = 1}, false, true, NRP_GROUP_OVER},
+    };
+    static const uint8_t zeros[NRP_GROUP_KEY];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct bench b;
+        bench_with_group(&b, cases[i].sealed);
+        if (cases[i].no_group) {
+            bench_close(&b);
+            bench_init(&b);
+            bench_open(&b);
+        }
+        struct end e = open_end(&b, cases[i].who);
+        struct nrp_group g = asked(&e, NRP_JOIN_ASK, 0);
+        assert_int_equal(g.status, cases[i].status);
+        bool told = memcmp(g.key, zeros, sizeof zeros) != 0;
+        assert_int_equal(told, cases[i].sealed && cases[i].status == NRP_GROUP_OFFERED);
+        if (g.status != NRP_GROUP_OFFERED) /* nor can it be joined without being told */
+            assert_int_equal(asked(&e, NRP_JOIN_HEARS, g.group_id).status, NRP_GROUP_OVER);
+        end_free(&e);
+        bench_close(&b);
+    }
+}
+
+static void smaller_datagrams_cannot_join(void **state)
+{
+    (void)state;
+    struct bench b;
+    struct nrp_handshake_keys keys = {0};
+    bench_with_group(&b, false);
+    struct end e = make_end(&b, member(false, 1));
+    challenged(&e, &keys);
+    say_auth(&e, 600);
+    welcomed(&e, &keys);
+    assert_int_equal(asked(&e, NRP_JOIN_ASK, 0).status, 0x80 + NRP_CODE_TOO_BIG);
+    say(&e, (struct nrp_frame){.type = NRP_JOIN, .join = {.step = 3}});
+    assert_int_equal(hear(&e), 0);
+    assert_int_equal(hub_counts(b.hub)->bad_frames, 1);
+    bench_close(&b);
+}
+
+static void the_group_says_every_second_that_it_is_there_while_somebody_listens(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_with_group(&b, true);
+    struct end e = open_end(&b, member(true, 1));
+    for (int i = 0; i < 5; i++) {
+        later(&b, SECOND);
+        (void)hear(&e);
+    }
+    assert_int_equal(group_heard.count, 0);
+    struct nrp_group g = asked(&e, NRP_JOIN_ASK, 0);
+    for (unsigned i = 1; i < 5; i++) {
+        assert_true(hub_deadline(b.hub) <= b.now + SECOND);
+        later(&b, i == 1 ? 0 : SECOND);
+        (void)hear(&e);
+        assert_int_equal(group_heard.count, i);
+        assert_int_equal(group_frame(&b, &g, true).type, NRP_HEARTBEAT);
+    }
+    assert_int_equal(asked(&e, NRP_JOIN_LEAVE, g.group_id).status, NRP_GROUP_OVER);
+    later(&b, SECOND);
+    (void)hear(&e);
+    assert_int_equal(group_heard.count, 4);
+    end_free(&e);
+    bench_close(&b);
+}
+
+/* Who was in it and may not any more has the key still. */
+static void a_withdrawn_key_makes_another_group(void **state)
+{
+    (void)state;
+    static const char others[] =
+        "1 0101010101010101010101010101010101010101010101010101010101010101 subscribe=news/#\n";
+    struct bench b;
+    bench_with_group(&b, true);
+    guard_replace_keys(
+        b.guard,
+        bench_read_keys(
+            "1 0101010101010101010101010101010101010101010101010101010101010101 subscribe=news/#\n"
+            "2 0202020202020202020202020202020202020202020202020202020202020202 "
+            "subscribe=news/#\n"));
+    struct end one = open_end(&b, member(true, 1));
+    struct end two = open_end(
+        &b, (struct credentials){.security = NRP_SEALED, .key_id = 2, .secret = 2, .name = 2});
+    one.other = &two;
+    two.other = &one;
+    struct nrp_group old = joined(&one);
+    joined(&two);
+    guard_replace_keys(b.guard, bench_read_keys(others));
+    hub_keys_changed(b.hub, b.now);
+    assert_int_equal(hub_counts(b.hub)->group_members, 0);
+    expect(&two, NRP_ERROR);
+    expect(&two, NRP_GOODBYE);
+    expect(&one, NRP_GROUP);
+    assert_int_equal(one.f.group.status, NRP_GROUP_OVER);
+    struct nrp_group now = joined(&one);
+    assert_true(now.group_id != old.group_id);
+    assert_memory_not_equal(now.key, old.key, sizeof old.key);
+    end_free(&one);
+    end_free(&two);
+    bench_close(&b);
+}
+
+/* There is no feedback of one receiver that could hold a group back: what is beyond its rate goes
+ * to each at his own. */
+static void what_is_beyond_the_rate_does_not_go_to_the_group(void **state)
+{
+    (void)state;
+    static char payload[1000];
+    struct bench b;
+    bench_with_group(&b, false);
+    struct end one = open_end(&b, member(false, 1)), two = open_end(&b, member(false, 2));
+    one.other = &two;
+    two.other = &one;
+    subscribe(&one, 1, "news/#", 1);
+    subscribe(&two, 1, "news/#", 1);
+    joined(&one);
+    joined(&two);
+    memset(payload, 'x', sizeof payload);
+    for (int i = 0; i < 400; i++)
+        hub_publish(b.hub, b.now, "news/a", payload, sizeof payload);
+    while (hub_follow(b.hub, b.now)) {
+    }
+    const struct hub_counts *c = hub_counts(b.hub);
+    assert_true(c->group_refused > 200 && c->group_refused < 400);
+    b.now += SECOND;
+    uint64_t refused = c->group_refused;
+    hub_publish(b.hub, b.now, "news/a", payload, sizeof payload);
+    (void)hub_follow(b.hub, b.now);
+    assert_int_equal(c->group_refused, refused);
+    bench_close(&b);
+}
+
+static void fragments_are_shared_one_by_one(void **state)
+{
+    (void)state;
+    static char payload[3000];
+    struct bench b;
+    bench_with_group(&b, false);
+    struct end one = open_end(&b, member(false, 1)), two = open_end(&b, member(false, 2));
+    one.other = &two;
+    two.other = &one;
+    subscribe(&one, 1, "news/#", 1);
+    subscribe(&two, 1, "news/#", 1);
+    struct nrp_group g = joined(&one);
+    joined(&two);
+    memset(payload, 'x', sizeof payload);
+    hub_publish(b.hub, b.now, "news/a", payload, sizeof payload);
+    for (unsigned i = 0; i < 3; i++) {
+        expect(&one, NRP_SHARED);
+        const struct nrp_item *s = &one.f.shared.item;
+        assert_true(s->dseq == i + 1 && s->fragment == i && s->fragment_count == 3);
+    }
+    struct nrp_frame last = group_frame(&b, &g, false);
+    uint8_t bytes[2000], digest[NRP_DIGEST_SIZE];
+    nrp_digest(bytes, nrp_frame_write(&last, bytes), digest);
+    assert_memory_equal(one.f.shared.digest, digest, sizeof digest);
+    assert_int_equal(hub_counts(b.hub)->group_bodies, 3);
+    bench_close(&b);
+}
+
+/* What came before it listened cannot be named to it. */
+static void a_member_is_given_what_came_after_it_joined(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_with_group(&b, false);
+    struct end ends[3];
+    for (uint8_t i = 0; i < 3; i++)
+        ends[i] = open_end(&b, member(false, (uint8_t)(i + 1)));
+    ends[0].other = &ends[1];
+    ends[1].other = &ends[0];
+    for (int i = 0; i < 2; i++) {
+        subscribe(&ends[i], 1, "news/#", 1);
+        joined(&ends[i]);
+    }
+    hub_publish(b.hub, b.now, "news/a", "x", 1);
+    expect(&ends[0], NRP_SHARED);
+    expect(&ends[1], NRP_SHARED);
+    joined(&ends[2]);
+    struct nrp_frame f = subscribe_frame(1, "news/#", 1);
+    f.subscribe.from_iseq = 1;
+    say(&ends[2], f);
+    expect(&ends[2], NRP_SUBACK);
+    expect_item(&ends[2], "x");
+    bench_close(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -771,6 +1196,16 @@ int main(void)
         cmocka_unit_test(shutdown_waits_for_acks_and_says_goodbye),
         cmocka_unit_test(who_does_not_acknowledge_is_cut_off_at_shutdown),
         cmocka_unit_test(the_hubs_defaults_for_senders_are_the_senders),
+        cmocka_unit_test(items_go_to_the_group_once_and_are_named_to_each),
+        cmocka_unit_test(what_the_group_did_not_bring_is_sent_again_to_the_one),
+        cmocka_unit_test(one_alone_and_other_topics_are_served_as_ever),
+        cmocka_unit_test(the_key_is_told_in_sealed_sessions_that_may_read_it_all),
+        cmocka_unit_test(smaller_datagrams_cannot_join),
+        cmocka_unit_test(the_group_says_every_second_that_it_is_there_while_somebody_listens),
+        cmocka_unit_test(a_withdrawn_key_makes_another_group),
+        cmocka_unit_test(what_is_beyond_the_rate_does_not_go_to_the_group),
+        cmocka_unit_test(fragments_are_shared_one_by_one),
+        cmocka_unit_test(a_member_is_given_what_came_after_it_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

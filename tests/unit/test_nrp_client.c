@@ -95,10 +95,19 @@ static void on_lost(void *user, uint64_t count)
     buf_printf(&rig->events, "lost %llu\n", (unsigned long long)count);
 }
 
+static void on_group(void *user, const struct nrp_group_address *at)
+{
+    struct rig *rig = user;
+    if (at)
+        buf_printf(&rig->events, "listen %d.%d.%d.%d:%d\n", at->ip[0], at->ip[1], at->ip[2],
+                   at->ip[3], at->port);
+    else buf_puts(&rig->events, "listen no more\n");
+}
+
 static void rig_start(struct rig *rig)
 {
     const struct nrp_client_events events = {
-        rig, on_up, on_down, on_item, on_published, on_subscribed, on_lost,
+        rig, on_up, on_down, on_item, on_published, on_subscribed, on_lost, on_group,
     };
     struct news_error err;
     rig->random = (struct nrp_random){rig, fill};
@@ -173,6 +182,8 @@ static void hear(struct rig *rig, const struct nrp_frame *f)
     if (f->type == NRP_PUBLISH) write_publish(out, f);
     if (f->type == NRP_ACK) buf_printf(out, " %llu", (unsigned long long)f->cum_dseq);
     if (f->type == NRP_NAK) write_nak(out, f);
+    if (f->type == NRP_JOIN)
+        buf_printf(out, " %u of %llu", f->join.step, (unsigned long long)f->join.group_id);
     buf_putc(out, '\n');
 }
 
@@ -1383,6 +1394,365 @@ static void filters_asked_for_in_on_up_are_sent(void **state)
     rig_end(&rig);
 }
 
+/* ----------------------------------------------------------------------------------- Multicast */
+
+#define GROUP UINT64_C(77)
+
+static const uint8_t group_key[NRP_GROUP_KEY] = {9, 8, 7};
+
+static void say_group(struct rig *rig, uint8_t status)
+{
+    struct nrp_frame f = {
+        .type = NRP_GROUP,
+        .group = {.group_id = GROUP, .address = {239, 77, 0, 1}, .port = 7789, .status = status}};
+    if (rig->config.security == NRP_SEALED) memcpy(f.group.key, group_key, sizeof group_key);
+    say(rig, &f);
+}
+
+/* As the relay makes them. */
+static size_t group_bytes(struct rig *rig, uint64_t packet, const struct nrp_frame *f, uint8_t *out)
+{
+    struct nrp_datagram d = {
+        .flags = NRP_DATAGRAM_MULTICAST, .session_id = GROUP, .packet_number = packet};
+    size_t head = NRP_DATAGRAM_HEADER, len = nrp_frame_write(f, out + head);
+    if (rig->config.security == NRP_SEALED) d.flags |= NRP_DATAGRAM_SECURED;
+    nrp_datagram_write(&d, out);
+    if (rig->config.security != NRP_SEALED) return head + len;
+    struct nrp_handshake_keys keys = {0};
+    memcpy(keys.prk, group_key, sizeof group_key);
+    struct nrp_cipher *c = nrp_cipher_new(&keys, NRP_SEALED, NRP_TO_CLIENT, GROUP, EPOCH);
+    assert_true(nrp_seal(c, packet, out, head, out + head, len, out + head + len));
+    nrp_cipher_free(c);
+    return head + len + NRP_DATAGRAM_TAG;
+}
+
+static void group_gives(struct rig *rig, bool from_relay, uint64_t packet,
+                        const struct nrp_frame *f)
+{
+    uint8_t bytes[2000];
+    size_t len = group_bytes(rig, packet, f, bytes);
+    nrp_client_group_input(rig->client, rig->now, from_relay, bytes, len);
+}
+
+static struct nrp_frame group_item(uint64_t iseq)
+{
+    return (struct nrp_frame){.type = NRP_ITEM,
+                              .topic = (const uint8_t *)"a",
+                              .topic_len = 1,
+                              .payload = (const uint8_t *)"x",
+                              .payload_len = 1,
+                              .item = {.iseq = iseq, .fragment_count = 1}};
+}
+
+static void group_says(struct rig *rig, uint64_t packet, uint64_t iseq)
+{
+    const struct nrp_frame f = group_item(iseq);
+    group_gives(rig, true, packet, &f);
+}
+
+static void group_beats(struct rig *rig, uint64_t packet)
+{
+    group_gives(rig, true, packet, &(struct nrp_frame){.type = NRP_HEARTBEAT});
+}
+
+static void say_shared(struct rig *rig, uint64_t dseq, uint64_t iseq)
+{
+    uint8_t bytes[200];
+    const struct nrp_frame body = group_item(iseq);
+    struct nrp_frame f = {
+        .type = NRP_SHARED,
+        .shared = {.item = {.dseq = dseq, .iseq = iseq, .fragment_count = 1, .flags = 2}}};
+    nrp_digest(bytes, nrp_frame_write(&body, bytes), f.shared.digest);
+    say(rig, &f);
+}
+
+static struct rig member_rig(enum nrp_security security)
+{
+    struct rig rig = rig_of(true, security);
+    rig.config.multicast = true;
+    return rig;
+}
+
+/* A session that hears the group, and that the relay takes for such. */
+static void join(struct rig *rig, int qos)
+{
+    subscribe(rig, qos);
+    say_group(rig, NRP_GROUP_OFFERED);
+    assert_events(rig, "listen 239.77.0.1:7789\n");
+    group_beats(rig, 0);
+    assert_sent(rig, "JOIN 2 of 77\n");
+    say_group(rig, NRP_GROUP_JOINED);
+}
+
+static struct nrp_client_counts counts_of(const struct rig *rig)
+{
+    struct nrp_client_counts c;
+    nrp_client_counts(rig->client, &c);
+    return c;
+}
+
+static void a_group_is_asked_for_heard_and_joined(void **state)
+{
+    (void)state;
+    for (int sealed = 0; sealed < 2; sealed++) {
+        struct rig rig = member_rig(sealed ? NRP_SEALED : NRP_OPEN);
+        shake(&rig);
+        assert_events(&rig, "up 7\n");
+        assert_sent(&rig, "JOIN 1 of 0\nPING\n");
+        assert_true(nrp_client_subscribe(rig.client, "a", 1, false, NULL));
+        assert_sent(&rig, "SUBSCRIBE #1 a qos 1 from 0\n");
+        say_suback(&rig, 1, NRP_SUB_COMPLETE, 100, 0, 1);
+        tick(&rig, SECOND); /* it was lost */
+        assert_sent(&rig, "JOIN 1 of 0\n");
+        say_group(&rig, NRP_GROUP_OFFERED);
+        assert_events(&rig, "subscribed a 0\nlisten 239.77.0.1:7789\n");
+        assert_sent(&rig, ""); /* it says nothing before it heard something */
+        group_says(&rig, 5, 100);
+        assert_sent(&rig, "JOIN 2 of 77\n");
+        tick(&rig, SECOND);
+        assert_sent(&rig, "JOIN 2 of 77\n");
+        say_group(&rig, NRP_GROUP_JOINED);
+        assert_events(&rig, ""); /* nothing of it is an item before the session says so */
+        say_shared(&rig, 1, 100);
+        assert_events(&rig, "item 100 a x\n");
+        assert_int_equal(counts_of(&rig).group_joins, 1);
+        assert_int_equal(counts_of(&rig).shared_heard, 1);
+        rig_end(&rig);
+    }
+}
+
+static void without_the_option_nothing_is_asked_for(void **state)
+{
+    (void)state;
+    struct rig rig = rig_of(true, NRP_OPEN);
+    shake(&rig);
+    assert_sent(&rig, "PING\n");
+    say_group(&rig, NRP_GROUP_OFFERED);
+    say_shared(&rig, 1, 100);
+    assert_events(&rig, "up 7\n");
+    rig_end(&rig);
+}
+
+static void a_body_may_come_after_what_names_it(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_SEALED);
+    join(&rig, 1);
+    say_shared(&rig, 1, 100);
+    assert_events(&rig, "");
+    group_says(&rig, 1, 100);
+    assert_events(&rig, "item 100 a x\n");
+    tick(&rig, 100 * MS);
+    listen(&rig);
+    assert_true(!rig.sent.data || !strstr(rig.sent.data, "NAK"));
+    rig_end(&rig);
+}
+
+static void a_body_that_does_not_come_is_asked_for_and_once_is_enough(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_OPEN);
+    join(&rig, 1);
+    say_shared(&rig, 1, 100);
+    group_says(&rig, 2, 101);
+    say_shared(&rig, 2, 101);
+    assert_events(&rig, "item 101 a x\n");
+    tick(&rig, 50 * MS);
+    assert_sent(&rig, "NAK 1+1\n");
+    say_item_on(&rig, 1, 100, "a", NRP_FLAG_RESENT);
+    assert_events(&rig, "item 100 a x\n");
+    group_says(&rig, 1, 100); /* now it is here, too */
+    assert_events(&rig, "");
+    rig_end(&rig);
+}
+
+static void what_qos_0_misses_of_the_group_is_told(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_OPEN);
+    join(&rig, 0);
+    say_shared(&rig, 1, 100);
+    tick(&rig, 200 * MS);
+    assert_events(&rig, "lost 1\n");
+    rig_end(&rig);
+}
+
+/* Whoever has the group's key could have sent it: the digest is the session's word. */
+static void another_body_under_the_same_number_is_of_no_use(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_SEALED);
+    join(&rig, 1);
+    struct nrp_frame f = group_item(100);
+    f.payload = (const uint8_t *)"y";
+    group_gives(&rig, true, 1, &f);
+    say_shared(&rig, 1, 100);
+    assert_events(&rig, "");
+    group_says(&rig, 2, 100);
+    assert_events(&rig, "item 100 a x\n");
+    rig_end(&rig);
+}
+
+static void strange_datagrams_to_the_group_are_counted_and_have_no_effect(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_SEALED);
+    join(&rig, 1);
+    uint8_t good[2000], bytes[2000];
+    const struct nrp_frame item = group_item(100), ack = {.type = NRP_SUBACK};
+    size_t len = group_bytes(&rig, 1, &item, good);
+    uint64_t bad = counts_of(&rig).group_bad, replays = counts_of(&rig).group_replays;
+    static const size_t places[] = {0, 2, 3, 5, 15, 25, 60};
+    for (size_t i = 0; i < COUNT(places); i++) { /* in the header, the frame, the tag */
+        memcpy(bytes, good, len);
+        bytes[places[i] < len ? places[i] : len - 1] ^= 1;
+        nrp_client_group_input(rig.client, rig.now, true, bytes, len);
+        assert_int_equal(counts_of(&rig).group_bad, ++bad);
+    }
+    for (size_t cut = 0; cut < len; cut++) {
+        memcpy(bytes, good, len);
+        nrp_client_group_input(rig.client, rig.now, true, bytes, cut);
+    }
+    assert_int_equal(counts_of(&rig).group_bad, bad += len);
+    memcpy(bytes, good, len);
+    nrp_client_group_input(rig.client, rig.now, false, bytes, len); /* not from the relay */
+    assert_int_equal(counts_of(&rig).group_bad, ++bad);
+    uint8_t large[NRP_DATAGRAM_MAX + 1] = {0};
+    memcpy(large, good, len);
+    nrp_client_group_input(rig.client, rig.now, true, large, sizeof large);
+    assert_int_equal(counts_of(&rig).group_bad, ++bad);
+    group_gives(&rig, true, 9, &ack); /* a member may say nothing but bodies */
+    assert_int_equal(counts_of(&rig).group_bad, ++bad);
+    assert_sent(&rig, "");
+    say_shared(&rig, 1, 100);
+    assert_events(&rig, "");
+    nrp_client_group_input(rig.client, rig.now, true, good, len);
+    assert_events(&rig, "item 100 a x\n");
+    group_says(&rig, 1, 100);
+    assert_int_equal(counts_of(&rig).group_replays, replays + 1);
+    rig_end(&rig);
+}
+
+/* The session's datagrams do not come by the group, nor the group's by the session. */
+static void a_datagram_belongs_to_one_of_both(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_OPEN);
+    join(&rig, 1);
+    uint8_t bytes[2000];
+    const struct nrp_frame item = group_item(100);
+    size_t len = group_bytes(&rig, 1, &item, bytes);
+    uint64_t bad = counts_of(&rig).bad_datagrams;
+    give_bytes(&rig, bytes, len);
+    assert_int_equal(counts_of(&rig).bad_datagrams, bad + 1);
+    nrp_datagram_write(&(struct nrp_datagram){.session_id = SESSION, .packet_number = 50}, bytes);
+    nrp_client_group_input(rig.client, rig.now, true, bytes, len);
+    assert_int_equal(counts_of(&rig).group_bad, 1);
+    rig_end(&rig);
+}
+
+static void a_group_that_falls_silent_is_left_and_asked_for_again_later(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_OPEN);
+    join(&rig, 1);
+    tick(&rig, 3 * SECOND);
+    group_beats(&rig, 1);
+    tick(&rig, 3 * SECOND);
+    listen(&rig);
+    buf_clear(&rig.sent);
+    tick(&rig, SECOND / 2);
+    listen(&rig);
+    assert_non_null(strstr(rig.sent.data, "JOIN 0 of 77\n"));
+    buf_clear(&rig.sent);
+    group_says(&rig, 2, 100); /* what comes meanwhile is of use */
+    say_shared(&rig, 1, 100);
+    assert_events(&rig, "item 100 a x\n");
+    say_group(&rig, NRP_GROUP_OVER);
+    assert_events(&rig, "listen no more\n");
+    tick(&rig, 59 * SECOND);
+    listen(&rig);
+    assert_null(strstr(rig.sent.data, "JOIN"));
+    tick(&rig, SECOND);
+    listen(&rig);
+    assert_non_null(strstr(rig.sent.data, "JOIN 1 of 0"));
+    rig_end(&rig);
+}
+
+/* Its heartbeats come, but what it should bring does not. */
+static void a_group_that_brings_nothing_is_left(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_OPEN);
+    join(&rig, 1);
+    for (uint64_t i = 0; i < 8; i++)
+        say_shared(&rig, i + 1, i + 100);
+    tick(&rig, 249 * MS);
+    listen(&rig);
+    assert_null(strstr(rig.sent.data, "JOIN"));
+    tick(&rig, MS);
+    listen(&rig);
+    assert_non_null(strstr(rig.sent.data, "JOIN 0 of 77\n"));
+    assert_int_equal(counts_of(&rig).group_leaves, 1);
+    rig_end(&rig);
+}
+
+static void who_hears_nothing_stays_as_it_was(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_OPEN);
+    subscribe(&rig, 1);
+    say_group(&rig, NRP_GROUP_OFFERED);
+    buf_clear(&rig.events);
+    tick(&rig, 5 * SECOND - 1);
+    listen(&rig);
+    buf_clear(&rig.sent);
+    tick(&rig, 1);
+    listen(&rig);
+    assert_non_null(strstr(rig.sent.data, "JOIN 0 of 77\n"));
+    say_group(&rig, NRP_GROUP_OVER);
+    assert_events(&rig, "listen no more\n");
+    say_item(&rig, 1, 100);
+    assert_events(&rig, "item 100 a x\n");
+    rig_end(&rig);
+}
+
+static void who_cannot_listen_says_so(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_OPEN);
+    subscribe(&rig, 1);
+    say_group(&rig, NRP_GROUP_OFFERED);
+    nrp_client_group_unheard(rig.client, rig.now);
+    assert_sent(&rig, "JOIN 0 of 77\n");
+    rig_end(&rig);
+}
+
+static void a_refusal_is_for_good_and_a_new_group_is_joined_soon(void **state)
+{
+    (void)state;
+    struct rig rig = member_rig(NRP_OPEN);
+    subscribe(&rig, 1);
+    say_group(&rig, 0x80 + NRP_CODE_NOT_AUTHORISED);
+    for (int i = 0; i < 200; i++) {
+        tick(&rig, SECOND);
+        listen(&rig);
+        say(&rig, &(struct nrp_frame){.type = NRP_PING});
+    }
+    assert_null(strstr(rig.sent.data, "JOIN"));
+    assert_events(&rig, "");
+    rig_end(&rig);
+
+    rig = member_rig(NRP_OPEN);
+    join(&rig, 1);
+    say(&rig, &(struct nrp_frame){.type = NRP_GROUP, .group = {.status = NRP_GROUP_OVER}});
+    assert_events(&rig, "listen no more\n");
+    tick(&rig, SECOND);
+    listen(&rig);
+    assert_non_null(strstr(rig.sent.data, "JOIN 1 of 0\n"));
+    rig_end(&rig);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -1426,6 +1796,19 @@ int main(void)
         cmocka_unit_test(close_waits_for_answers_then_says_goodbye),
         cmocka_unit_test(close_waits_two_seconds_at_most),
         cmocka_unit_test(filters_asked_for_in_on_up_are_sent),
+        cmocka_unit_test(a_group_is_asked_for_heard_and_joined),
+        cmocka_unit_test(without_the_option_nothing_is_asked_for),
+        cmocka_unit_test(a_body_may_come_after_what_names_it),
+        cmocka_unit_test(a_body_that_does_not_come_is_asked_for_and_once_is_enough),
+        cmocka_unit_test(what_qos_0_misses_of_the_group_is_told),
+        cmocka_unit_test(another_body_under_the_same_number_is_of_no_use),
+        cmocka_unit_test(strange_datagrams_to_the_group_are_counted_and_have_no_effect),
+        cmocka_unit_test(a_datagram_belongs_to_one_of_both),
+        cmocka_unit_test(a_group_that_falls_silent_is_left_and_asked_for_again_later),
+        cmocka_unit_test(a_group_that_brings_nothing_is_left),
+        cmocka_unit_test(who_hears_nothing_stays_as_it_was),
+        cmocka_unit_test(who_cannot_listen_says_so),
+        cmocka_unit_test(a_refusal_is_for_good_and_a_new_group_is_joined_soon),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

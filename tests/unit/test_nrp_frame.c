@@ -188,6 +188,29 @@ static const struct {
     {"GOODBYE",
      "0151000000000008000a0000000009c4",
      {.type = NRP_GOODBYE, .notice = {.code = NRP_CODE_SHUTTING_DOWN, .request_id = 2500}}},
+    {"JOIN",
+     "018000000000000c010203040506070802000000",
+     {.type = NRP_JOIN, .join = {.group_id = 0x0102030405060708, .step = NRP_JOIN_HEARS}}},
+    {"GROUP",
+     "01810000000000300102030405060708e0e1e2e3e4e5e6e7e8e9eaebecedeeefa0a1a2a3a4a5a6a7a8a9aaabacad"
+     "aeafef4d00011e6d0000",
+     {.type = NRP_GROUP,
+      .group = {.group_id = 0x0102030405060708,
+                .key = {0xe0, 0xe1, 0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea,
+                        0xeb, 0xec, 0xed, 0xee, 0xef, 0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5,
+                        0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf},
+                .address = {239, 77, 0, 1},
+                .port = 7789,
+                .status = NRP_GROUP_OFFERED}}},
+    {"SHARED",
+     "01820000000000240102030405060708000000000000002c000102003aba4c3f7c654296311eddd2e228f60b",
+     {.type = NRP_SHARED,
+      .shared = {.item = {.dseq = 0x0102030405060708,
+                          .iseq = 44,
+                          .fragment_count = 1,
+                          .flags = NRP_FLAG_ACK},
+                 .digest = {0x3a, 0xba, 0x4c, 0x3f, 0x7c, 0x65, 0x42, 0x96, 0x31, 0x1e, 0xdd, 0xd2,
+                            0xe2, 0x28, 0xf6, 0x0b}}}},
 };
 #define VECTORS (sizeof vectors / sizeof *vectors)
 
@@ -390,8 +413,8 @@ static void unknown_types_from_0x80_are_passed_over(void **state)
         const char *hex;
         size_t size;
     } cases[] = {
-        {"0180000000000000", 8},
-        {"0180ffff00000003aabbcc", 11}, /* its topic length may mean something else by then */
+        {"0190000000000000", 8},
+        {"0190ffff00000003aabbcc", 11}, /* its topic length may mean something else by then */
         {"01ff000000000001aa0140", 9},
     };
     uint8_t bytes[16];
@@ -434,7 +457,7 @@ static void random_frames_survive_being_written_and_read(void **state)
         size_t from = f.type == NRP_HELLO || f.type == NRP_AUTH ? 4 : 0; /* after the magic */
         for (size_t i = from; i < fixed; i++)
             bytes[NRP_HEADER_SIZE + i] = (uint8_t)draw();
-        if (f.type == NRP_ITEM) bytes[24] = 63, bytes[25] = 64;
+        if (f.type == NRP_ITEM || f.type == NRP_SHARED) bytes[24] = 63, bytes[25] = 64;
         if (f.type == NRP_PUBLISH) bytes[16] = (uint8_t)(draw() % 64), bytes[17] = 64;
         assert_int_equal(nrp_frame_read(bytes, size, ITEM_MAX, &got, &used, NULL), NRP_TAKEN);
         assert_int_equal(used, size);

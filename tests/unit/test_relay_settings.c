@@ -131,6 +131,27 @@ static void one_reactor_may_hold_publishers_back(void **state)
     assert_int_equal(config.hub.queue_qos0.policy, SLOW_BLOCK);
 }
 
+static void a_group_is_an_address_with_a_port(void **state)
+{
+    (void)state;
+    struct news_error err = {0};
+    assert_int_equal(configure(WORDS("--multicast=239.77.0.1"), &err), EX_OK);
+    const struct group_config *g = &config.hub.group;
+    assert_true(g->on && !g->sealed);
+    assert_memory_equal(g->address.ip, ((uint8_t[]){239, 77, 0, 1}), 4);
+    assert_true(g->address.family == 4 && g->address.port == 7789);
+    assert_string_equal(g->filter, "news/#");
+    assert_int_equal(configure(WORDS("--multicast=224.1.2.3:99", "--keys=k", "--insecure",
+                                     "--multicast-interface=192.0.2.1", "--multicast-filter=a/+"),
+                               &err),
+                     EX_OK);
+    assert_true(g->sealed && g->address.port == 99);
+    assert_string_equal(g->filter, "a/+");
+    assert_memory_equal(config.multicast_interface, ((uint8_t[]){192, 0, 2, 1}), 4);
+    assert_int_equal(configure(WORDS("-v"), &err), EX_OK);
+    assert_false(g->on);
+}
+
 static void what_makes_no_sense_is_refused_with_its_reason(void **state)
 {
     (void)state;
@@ -150,6 +171,18 @@ static void what_makes_no_sense_is_refused_with_its_reason(void **state)
         {{"--unix-mode=0888"}, "--unix-mode"},
         {{"--unix-mode=01777"}, "--unix-mode"},
         {{"--unix-mode="}, "--unix-mode"},
+        {{"--multicast=10.0.0.1"}, "one machine's address"},
+        {{"--multicast=news.example"}, "no IPv4 group"},
+        {{"--multicast=239.77.0.1:0"}, "no IPv4 group"},
+        {{"--multicast=239.77.0.1:70000"}, "no IPv4 group"},
+        {{"--multicast=239.77.0.1:78x"}, "no IPv4 group"},
+        {{"--multicast=ff02::1"}, "no IPv4 group"},
+        {{"--multicast=239.77.0.1", "--reactors=2"}, "--reactors 1"},
+        {{"--multicast=239.77.0.1", "--listen=nrp://localhost"}, "nrp+udp:// listener"},
+        {{"--multicast=239.77.0.1", "--multicast-filter=a/#/b"}, "topic filter"},
+        {{"--multicast=239.77.0.1", "--multicast-interface=eth0"}, "IPv4 address"},
+        {{"--multicast=239.77.0.1", "--multicast-interface=192.0.2.1"}, "--insecure"},
+        {{"--multicast-interface=127.0.0.1"}, "goes with --multicast"},
         {{"-l", "mqtt://localhost"}, "nrp+udp://"},
         {{"-l", "localhost"}, "nrp+udp://"},
         {{"-l", "nrp://::1"}, "brackets"},
@@ -351,6 +384,7 @@ int main(void)
         cmocka_unit_test(what_is_required_follows_from_the_keys),
         cmocka_unit_test(limits_reach_those_who_keep_them),
         cmocka_unit_test(one_reactor_may_hold_publishers_back),
+        cmocka_unit_test(a_group_is_an_address_with_a_port),
         cmocka_unit_test(what_makes_no_sense_is_refused_with_its_reason),
         cmocka_unit_test(a_url_has_a_host_a_port_or_a_path),
         cmocka_unit_test(an_open_relay_does_not_listen_to_other_machines),
