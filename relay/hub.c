@@ -15,7 +15,7 @@ const struct hub_config hub_defaults = {
     .sender = {.window = 1024,
                .datagram_max = NRP_DATAGRAM_MAX,
                .rate_start = 128 * 1024,
-               .rate_floor = 16 * 1024,
+               .rate_floor = 64 * 1024,
                .rate_cap = 2 * 1024 * 1024,
                .heartbeat_min_us = 5000,
                .heartbeat_max_us = 1000000,

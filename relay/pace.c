@@ -61,7 +61,9 @@ void pace_report(struct pace *p, uint32_t received, uint32_t lost)
     uint64_t sent = (uint64_t)received + lost;
     if (p->cap == 0 || sent == 0) return;
     uint64_t missing = (uint64_t)lost * 100;
-    if (missing > sent * 5) p->rate /= 2;
-    else if (missing < sent) p->rate += p->rate / 10;
+    bool few = missing < sent * 2;
+    if (missing > sent * 10) p->rate /= 2;
+    else if (few) p->rate += p->slowed ? p->rate / 10 : p->rate;
+    p->slowed = p->slowed || !few;
     p->rate = clamped(p->rate, p->floor, p->cap);
 }

@@ -16,6 +16,7 @@ struct pace {
     int64_t
         tokens; /* in bytes/1 000 000, so that a microsecond's worth is whole; may be negative */
     int64_t filled_us;
+    bool slowed; /* a report told of loss: from then on with care */
 };
 
 void pace_init(struct pace *p, int64_t start, int64_t floor, int64_t cap, size_t datagram_max,
@@ -26,7 +27,8 @@ bool pace_allows(struct pace *p, int64_t now_us, size_t bytes);
 void pace_spend(struct pace *p, size_t bytes);
 /* When pace_allows() will say yes, if it has just said no. */
 int64_t pace_ready(const struct pace *p, size_t bytes);
-/* What the receiver saw: over 5 % missing halves the rate, under 1 % adds a tenth. */
+/* What the receiver saw: over 10 % missing halves the rate, under 2 % adds a tenth, or doubles it
+ * as long as no report told of more. */
 void pace_report(struct pace *p, uint32_t received, uint32_t lost);
 
 #endif

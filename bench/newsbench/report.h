@@ -10,10 +10,5 @@
 /* Grouped by guarantee and secrecy; verdicts; warnings; what was skipped. width: of the terminal.
  * colour: none in a pipe or with NO_COLOR. */
 bool report_terminal(const struct result *r, FILE *out, unsigned width, bool colour);
-/* One self-contained page with inline SVG and CSS, English and French, no script needed. */
-bool report_html(const struct result *const *results, size_t count, FILE *out);
-/* The same plan measured twice (two machines, two versions): cell by cell. */
-bool report_compare(const struct result *a, const struct result *b, FILE *out, unsigned width,
-                    bool colour);
 
 #endif

@@ -465,9 +465,9 @@ static void reports_move_the_rate_between_floor_and_cap(void **state)
         uint32_t received, lost;
         int64_t from, to;
     } cases[] = {
-        {0, 0, 1000, 1000},          {100, 0, 1000, 1100},
-        {991, 9, 1000, 1100},        {99, 1, 1000, 1000},
-        {95, 5, 1000, 1000},         {949, 51, 1000, 500},
+        {0, 0, 1000, 1000},          {100, 0, 900, 1800},
+        {981, 19, 900, 1800},        {98, 2, 1000, 1000},
+        {90, 10, 1000, 1000},        {899, 101, 1000, 500},
         {0, 10, 1000, 500},          {0, UINT32_MAX, 150, 100},
         {UINT32_MAX, 0, 1950, 2000}, {UINT32_MAX, UINT32_MAX, 1000, 500},
     };
@@ -483,6 +483,22 @@ static void reports_move_the_rate_between_floor_and_cap(void **state)
         assert_int_equal(sender_rate(s), cases[i].to);
         sender_free(s);
     }
+}
+
+static void a_rate_that_met_loss_grows_by_tenths(void **state)
+{
+    (void)state;
+    struct bench b = bench_made(sender_defaults);
+    report_loss(&b, 0, 0);
+    assert_int_equal(sender_rate(b.s), 256 * 1024);
+    report_loss(&b, 0, 5);
+    assert_int_equal(sender_rate(b.s), 256 * 1024);
+    report_loss(&b, 0, 0);
+    assert_int_equal(sender_rate(b.s), 256 * 1024 + 256 * 1024 / 10);
+    for (int i = 0; i < 9; i++)
+        report_loss(&b, 0, 50);
+    assert_int_equal(sender_rate(b.s), sender_defaults.rate_floor);
+    bench_free(&b);
 }
 
 static void the_bucket_holds_fifty_milliseconds_within_one_and_sixteen_datagrams(void **state)
@@ -664,6 +680,7 @@ int main(void)
         cmocka_unit_test(a_thin_streams_last_frame_is_repeated_where_the_path_loses),
         cmocka_unit_test(nobody_heard_for_long_gets_heartbeats_only_until_he_speaks),
         cmocka_unit_test(reports_move_the_rate_between_floor_and_cap),
+        cmocka_unit_test(a_rate_that_met_loss_grows_by_tenths),
         cmocka_unit_test(the_bucket_holds_fifty_milliseconds_within_one_and_sixteen_datagrams),
         cmocka_unit_test(without_a_cap_nothing_waits),
         cmocka_unit_test(resends_wait_for_the_bucket_too_and_heartbeats_do_not),
