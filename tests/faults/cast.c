@@ -417,6 +417,12 @@ void subscriber_start(struct cast *c, struct subscriber *s, bool wait)
                    s->shown, wait ? "subscribed to news/#" : NULL);
 }
 
+void subscriber_await(struct cast *c, const struct subscriber *s)
+{
+    struct saying subscribed = {&s->player, "subscribed to news/#", 1};
+    cast_wait(c, is_said, &subscribed, "newssub subscribes");
+}
+
 void archive_start(struct cast *c)
 {
     c->crowd = calloc(1, sizeof *c->crowd);
@@ -481,6 +487,7 @@ void cast_converge(struct cast *c, struct subscriber *s)
         if (date_mono_ms() >= deadline_ms) {
             snprintf(what, sizeof what, "%u accepted, %u stored, %u shown", g.items,
                      ledger_count_store(s->store), ledger_count_lines(s->shown));
+            if (s != &c->subscriber) print_end_of(&s->player);
             cast_fail(c, "in vain: %s", what);
         }
         keep_up(c);

@@ -99,6 +99,8 @@ void publisher_bring(struct cast *c, struct publisher *p, unsigned count);
 
 void subscriber_start(struct cast *c, struct subscriber *s,
                       bool wait);                           /* until it has subscribed */
+/* Until it has subscribed, in any of its lives. */
+void subscriber_await(struct cast *c, const struct subscriber *s);
 void subscriber_stop(struct cast *c, struct subscriber *s); /* SIGTERM */
 /* An archive that has subscribed: the crowd's first. */
 void archive_start(struct cast *c);

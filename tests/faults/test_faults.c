@@ -409,6 +409,7 @@ static void an_archive_answers_for_a_publisher_that_has_gone(void **state)
 /* ---- many ---------------------------------------------------------------------------------------
  */
 
+/* All have subscribed: who comes while items are published follows them from there on only. */
 static void gather_crowd(struct cast *c, size_t count)
 {
     c->crowd = calloc(count, sizeof *c->crowd);
@@ -419,6 +420,8 @@ static void gather_crowd(struct cast *c, size_t count)
         c->crowd[c->crowd_count] = cast_subscriber(c, name);
         subscriber_start(c, &c->crowd[c->crowd_count], c->crowd_count % 8 == 7);
     }
+    for (size_t i = 0; i < count; i++)
+        subscriber_await(c, &c->crowd[i]);
 }
 
 static void f14_a_crowd_reconnects_at_once(void **state)
