@@ -8,7 +8,7 @@
 void figure_open(struct buf *out, const struct words *title, const struct words *of)
 {
     buf_puts(out, "<figure>\n<figcaption>");
-    markup_element(out, "strong", NULL, title);
+    if (title) markup_element(out, "strong", NULL, title);
     if (of) markup_element(out, "span", "of", of);
     buf_puts(out, "</figcaption>\n");
 }
@@ -25,14 +25,11 @@ enum axis_kind chart_kind(const struct range *r)
     return wide ? AXIS_LOG : AXIS_FROM_ZERO;
 }
 
-struct chart chart_make(struct buf *out, double label_width)
+struct chart chart_make(struct buf *out, double width, double label_width)
 {
     double room = fmin(fmax(label_width + 36, 24), 230);
-    return (struct chart){.out = out,
-                          .left = 64,
-                          .right = CHART_WIDTH - room,
-                          .top = 40,
-                          .bottom = CHART_HEIGHT - 56};
+    return (struct chart){
+        .out = out, .left = 64, .right = width - room, .top = 40, .bottom = CHART_HEIGHT - 56};
 }
 
 void chart_y_axis(const struct chart *c, const struct words *name)
@@ -147,17 +144,20 @@ void rows_axis(const struct rows *r, struct buf *out, const struct words *name)
     svg_text(out, (struct point){(r->x.from + r->x.to) / 2, r->bottom + 48}, "axis mid", name);
 }
 
-void chart_keys(struct buf *out, double y, const struct key *keys, size_t count)
+double chart_keys(struct buf *out, double y, const struct key *keys, size_t count)
 {
     double x = 4;
     for (size_t i = 0; i < count; i++) {
         double width = 26 + svg_text_width(&keys[i].words) + 14;
         if (x > 4 && x + width > CHART_WIDTH) {
             x = 4;
-            y += SVG_TEXT * 1.5;
+            y += SVG_TEXT * 1.6;
         }
-        svg_area(out, (struct point){x, y - 13}, 20, 15, keys[i].pattern);
-        svg_text(out, (struct point){x + 26, y}, "label", &keys[i].words);
+        if (out) {
+            svg_area(out, (struct point){x, y - 13}, 20, 15, keys[i].pattern);
+            svg_text(out, (struct point){x + 26, y}, "label", &keys[i].words);
+        }
         x += width;
     }
+    return y;
 }

@@ -12,9 +12,10 @@
 
 #define CHART_WIDTH  640.0
 #define CHART_HEIGHT 400.0
-#define LOG_FROM     15 /* times: values that differ more than this need a logarithmic axis */
+#define PANEL_WIDTH  500.0 /* of one among several */
+#define LOG_FROM     15    /* times: values that differ more than this need a logarithmic axis */
 
-/* <figure> with its caption: what it shows, and of what (NULL: nothing to add). The plot follows,
+/* <figure> with its caption: what it shows, and of what (NULL: nothing to say). The plot follows,
  * then figure_close() with how to read it. */
 void figure_open(struct buf *out, const struct words *title, const struct words *of);
 void figure_close(struct buf *out, const struct words *how);
@@ -27,7 +28,7 @@ struct chart {
 /* Logarithmic where values differ much (and none of them is 0 or below), else from zero. */
 enum axis_kind chart_kind(const struct range *r);
 /* Room for labels on the right that are so wide; coordinates only. */
-struct chart chart_make(struct buf *out, double label_width);
+struct chart chart_make(struct buf *out, double width, double label_width);
 /* Grid and numbers of one axis; the y axis is named above its top, the x axis below. */
 void chart_y_axis(const struct chart *c, const struct words *name);
 void chart_x_axis(const struct chart *c, const struct words *name);
@@ -54,11 +55,12 @@ double rows_height(const struct rows *r); /* of the whole plot, with its axis */
 void rows_labels(const struct rows *r, struct buf *out);
 void rows_axis(const struct rows *r, struct buf *out, const struct words *name);
 
-/* A line of keys: areas and what they stand for, from x at y on. */
+/* Lines of keys: areas and what they stand for. Returns the base line of the last; out NULL: does
+ * nothing else. */
 struct key {
     size_t pattern;
     struct words words;
 };
-void chart_keys(struct buf *out, double y, const struct key *keys, size_t count);
+double chart_keys(struct buf *out, double y, const struct key *keys, size_t count);
 
 #endif

@@ -4,7 +4,7 @@ static void usage(FILE *out)
 {
     fputs("Usage: newsbench run PLAN [options]\n"
           "       newsbench sweep PLAN [options]\n"
-          "       newsbench report RESULT\n"
+          "       newsbench report RESULT... [options]\n"
           "       newsbench plans\n"
           "\n"
           "Measures what MQTT, NRP over TCP and UDP, and plain sockets cost and give for news:\n"
@@ -15,7 +15,7 @@ static void usage(FILE *out)
           "\n"
           "run     every cell in every block, in a seeded random order\n"
           "sweep   raises the rate by 1.3 until less than 99 % arrive, or p99 is above --slo\n"
-          "report  shows a result of run once more\n"
+          "report  shows results of run once more; with --html as one page\n"
           "plans   the plans there are\n"
           "\n"
           "Begin with: newsbench run default --quick (about two minutes)\n",
@@ -89,6 +89,12 @@ static const struct option options[] = {
      RUN,
      AT(resume),
      .help = "goes on with the result there is: what was measured is not measured again"},
+    {.name = "html",
+     .type = OPTION_TEXT,
+     .argument = "FILE",
+     REPORT,
+     AT(html),
+     .help = "a page with plots for a browser, English and French, that needs nothing else"},
     {.name = "csv",
      .type = OPTION_TEXT,
      .argument = "FILE",

@@ -5,7 +5,7 @@
 #include "common/program.h"
 
 struct settings {
-    const char *output, *csv, *hgrm, *config, *mosquitto, *newsrelay;
+    const char *output, *html, *csv, *hgrm, *config, *mosquitto, *newsrelay;
     bool quick, strict, spin, verbose, resume;
     long long blocks, seed, slo_ms;
 };

@@ -54,6 +54,19 @@ static size_t find_series(struct groups *g, size_t cell)
     return g->series_count++;
 }
 
+static bool index_runs(struct groups *g)
+{
+    const struct result *r = g->r;
+    size_t cells = r->plan.cell_count, blocks = r->plan.blocks;
+    g->runs = calloc(cells && blocks ? cells * blocks : 1, sizeof(const struct run *));
+    for (size_t i = 0; g->runs && i < r->run_count; i++) {
+        const struct run *run = &r->runs[i];
+        if (run->cell < cells && run->block < blocks && !run->skipped)
+            g->runs[run->cell * blocks + run->block] = run;
+    }
+    return g->runs != NULL;
+}
+
 bool groups_make(struct groups *g, const struct result *r)
 {
     size_t count = r->plan.cell_count;
@@ -64,6 +77,10 @@ bool groups_make(struct groups *g, const struct result *r)
     g->series_of = room + count;
     g->first = room + 2 * count;
     g->named = room + 3 * count;
+    if (!index_runs(g)) {
+        groups_deinit(g);
+        return false;
+    }
     for (size_t i = 0; i < count; i++)
         g->condition_of[i] = find_condition(g, i);
     for (unsigned class = 0; class < GROUP_CLASSES; class ++) /* neighbours look different */
@@ -75,6 +92,7 @@ bool groups_make(struct groups *g, const struct result *r)
 void groups_deinit(struct groups *g)
 {
     free(g->condition_of);
+    free(g->runs);
     *g = (struct groups){0};
 }
 
@@ -168,11 +186,7 @@ struct words groups_constant(const struct groups *g)
 
 const struct run *groups_run(const struct groups *g, size_t cell, unsigned block)
 {
-    for (size_t i = 0; i < g->r->run_count; i++) {
-        const struct run *run = &g->r->runs[i];
-        if (run->cell == cell && run->block == block && !run->skipped) return run;
-    }
-    return NULL;
+    return g->runs[cell * g->r->plan.blocks + block];
 }
 
 struct words figure_words(const struct figure *f)

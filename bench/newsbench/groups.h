@@ -22,6 +22,7 @@ struct groups {
     size_t condition_count;
     size_t *named; /* cell of each series */
     size_t series_count;
+    const struct run **runs; /* of each cell and block, see groups_run() */
 };
 
 bool groups_make(struct groups *g, const struct result *r); /* false: no memory */

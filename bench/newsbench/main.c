@@ -1,18 +1,19 @@
 /* newsbench - measures MQTT against NRP over TCP and UDP, for news. */
 #include <errno.h>
 #include <glob.h>
+#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "bench/newsbench/cli.h"
 #include "bench/newsbench/environment.h"
 #include "bench/newsbench/experiment.h"
+#include "bench/newsbench/export.h"
 #include "bench/newsbench/report.h"
 #include "common/log.h"
 
@@ -101,46 +102,6 @@ static int list_plans(void)
 
 /* --- results ----------------------------------------------------------------------------- */
 
-static bool write_csv(const struct result *r, const char *path,
-                      bool (*write)(const struct result *, FILE *), struct news_error *err)
-{
-    FILE *f = fopen(path, "we");
-    if (!f) return news_fail(err, NEWS_ERR_IO, "%s: %s", path, strerror(errno));
-    bool good = write(r, f);
-    if (fclose(f) == 0 && good) return true;
-    return news_fail(err, NEWS_ERR_IO, "%s: cannot be written", path);
-}
-
-static bool write_hgrm(const struct result *r, const char *folder, struct news_error *err)
-{
-    if (mkdir(folder, 0777) != 0 && errno != EEXIST)
-        return news_fail(err, NEWS_ERR_IO, "%s: %s", folder, strerror(errno));
-    for (size_t i = 0; i < r->run_count; i++) {
-        char path[4096];
-        const struct run *run = &r->runs[i];
-        if (histogram_count(run->response) == 0) continue;
-        (void)snprintf(path, sizeof path, "%s/%zu-%s-block%u.hgrm", folder, run->cell,
-                       cell_name(&r->plan.cells[run->cell]), run->block + 1);
-        FILE *f = fopen(path, "we");
-        bool good = f && histogram_write_hgrm(run->response, 1e6, f);
-        if (!f || fclose(f) != 0 || !good)
-            return news_fail(err, NEWS_ERR_IO, "%s: cannot be written", path);
-    }
-    return true;
-}
-
-static bool export(const struct result *r, const struct settings *s, struct news_error *err)
-{
-    char path[4096];
-    if (s->csv) {
-        (void)snprintf(path, sizeof path, "%s.subscribers", s->csv);
-        if (!write_csv(r, s->csv, result_write_runs_csv, err) ||
-            !write_csv(r, path, result_write_subscribers_csv, err))
-            return false;
-    }
-    return !s->hgrm || write_hgrm(r, s->hgrm, err);
-}
-
 static bool is_strictly_good(const struct result *r)
 {
     for (size_t i = 0; i < r->run_count; i++)
@@ -148,13 +109,22 @@ static bool is_strictly_good(const struct result *r)
     return r->complete;
 }
 
-static int show(const struct result *r, const struct settings *s)
+static int show(const struct result *const *results, size_t count, const struct settings *s)
 {
+    const struct export_paths paths = {.html = s->html, .csv = s->csv, .hgrm = s->hgrm};
     struct news_error err;
-    if (!report_terminal(r, stdout, terminal_width(), wants_colour()) || !export(r, s, &err))
+    bool good = true;
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) putchar('\n');
+        if (!report_terminal(results[i], stdout, terminal_width(), wants_colour())) {
+            (void)news_fail(&err, NEWS_ERR_MEMORY, "out of memory");
+            return refused(&err);
+        }
+        good = good && is_strictly_good(results[i]);
+    }
+    if (!export_results(results, count, &paths, &err) || !program_flush_stdout(&err))
         return refused(&err);
-    if (!program_flush_stdout(&err)) return refused(&err);
-    return s->strict && !is_strictly_good(r) ? EX_DATAERR : EX_OK;
+    return s->strict && !good ? EX_DATAERR : EX_OK;
 }
 
 /* --- commands ---------------------------------------------------------------------------- */
@@ -204,18 +174,27 @@ static int run_plan(const struct settings *s, const char *plan, char **argv)
         status = refused(&err);
         if (r.run_count > 0) log_error("what was measured is in %s; --resume goes on", e.path);
     }
-    if (status == EX_OK) status = show(&r, s);
+    if (status == EX_OK) status = show(&(const struct result *){&r}, 1, s);
     result_deinit(&r);
     return status;
 }
 
-static int report(const struct settings *s, const char *path)
+static int report(const struct settings *s, char **paths, size_t count)
 {
-    struct result r;
+    struct result *results = calloc(count, sizeof *results);
+    const struct result **shown = calloc(count, sizeof *shown);
     struct news_error err;
-    if (!result_load(&r, path, &err)) return refused(&err);
-    int status = show(&r, s);
-    result_deinit(&r);
+    bool good = results && shown;
+    if (!good) (void)news_fail(&err, NEWS_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; good && i < count; i++) {
+        good = result_load(&results[i], paths[i], &err);
+        shown[i] = &results[i];
+    }
+    int status = good ? show(shown, count, s) : refused(&err);
+    for (size_t i = 0; results && i < count; i++)
+        result_deinit(&results[i]);
+    free(shown);
+    free(results);
     return status;
 }
 
@@ -286,21 +265,21 @@ static int run(const struct settings *s, const struct options *o, char **argv, i
     static const struct {
         const char *name;
         unsigned command;
-        int operands;
-    } commands[] = {{"run", NEWSBENCH_RUN, 1},
-                    {"sweep", NEWSBENCH_SWEEP, 1},
-                    {"report", NEWSBENCH_REPORT, 1},
-                    {"plans", NEWSBENCH_PLANS, 0}};
+        int least, most; /* operands */
+    } commands[] = {{"run", NEWSBENCH_RUN, 1, 1},
+                    {"sweep", NEWSBENCH_SWEEP, 1, 1},
+                    {"report", NEWSBENCH_REPORT, 1, INT_MAX},
+                    {"plans", NEWSBENCH_PLANS, 0, 0}};
     struct news_error err = {0};
     for (size_t i = 0; count > 0 && i < sizeof commands / sizeof *commands; i++) {
         if (strcmp(argv[0], commands[i].name) != 0) continue;
         if (!options_check_command(o, commands[i].command, commands[i].name, &err))
             return refused(&err);
-        if (count != 1 + commands[i].operands) break;
+        if (count - 1 < commands[i].least || count - 1 > commands[i].most) break;
         switch (commands[i].command) {
         case NEWSBENCH_RUN: return run_plan(s, argv[1], argv);
         case NEWSBENCH_SWEEP: return sweep(s, argv[1]);
-        case NEWSBENCH_REPORT: return report(s, argv[1]);
+        case NEWSBENCH_REPORT: return report(s, argv + 1, (size_t)count - 1);
         default: return list_plans();
         }
     }

@@ -46,7 +46,7 @@ static void draw_blocks(struct buf *out, const struct rows *r, size_t row, const
     static const double offsets[] = {-7, 5, -2, 8, -5, 2};
     size_t cell = r->cells.cell[row], ran = 0;
     const struct interval i = result_interval(r->g->r, cell, f);
-    draw_interval(out, r, row, &i);
+    if (result_valid(r->g->r, cell) > 1) draw_interval(out, r, row, &i);
     for (unsigned b = 0; b < r->g->r->plan.blocks; b++) {
         const struct run *run = groups_run(r->g, cell, b);
         if (!run) continue;
@@ -60,6 +60,18 @@ static void draw_blocks(struct buf *out, const struct rows *r, size_t row, const
     svg_text(out, (struct point){CHART_WIDTH - 4, r->y[row] + SVG_TEXT * 0.34}, "tick end", &count);
 }
 
+#define NEAR 3 /* times: values nearer to each other than this are not shown from zero on */
+
+/* A fifth of room on both sides: noise shall not fill the plot. */
+static struct axis blocks_axis(const struct range *values, double from, double to)
+{
+    struct range r = *values;
+    if (!(r.least > 0) || r.most > NEAR * r.least) return axis_make(&r, chart_kind(&r), from, to);
+    range_add(&r, r.least * 0.8);
+    range_add(&r, r.most * 1.2);
+    return axis_make(&r, AXIS_LINEAR, from, to);
+}
+
 bool plot_blocks(struct buf *out, const struct groups *g, size_t condition)
 {
     struct rows r = rows_make(g, condition, BLOCK_STEP, NULL);
@@ -70,7 +82,7 @@ bool plot_blocks(struct buf *out, const struct groups *g, size_t condition)
     struct words room, label = words_both(f->label, f->label_fr);
     const struct words title = WORDS_FILL(SAY_DOTS, &label), how = words_say(SAY_DOTS_HOW),
                        axis = figure_words(f), valid = words_say(SAY_VALID_BLOCKS);
-    r.x = axis_make(&range, chart_kind(&range), r.left, CHART_WIDTH - COUNT_ROOM - 12);
+    r.x = blocks_axis(&range, r.left, CHART_WIDTH - COUNT_ROOM - 12);
     figure_open(out, &title, condition_words(g, condition, &room));
     svg_open(out, CHART_WIDTH, rows_height(&r), &title, &how);
     rows_axis(&r, out, &axis);
@@ -350,12 +362,13 @@ static bool plot_stack(struct buf *out, const struct groups *g, size_t condition
                        axis = words_say(s->axis);
     r.x = axis_make(&range, AXIS_FROM_ZERO, r.left, CHART_WIDTH - 64);
     figure_open(out, &title, condition_words(g, condition, &room));
-    svg_open(out, CHART_WIDTH, rows_height(&r) + 58, &title, &how);
+    double keys = rows_height(&r) + 22;
+    svg_open(out, CHART_WIDTH, chart_keys(NULL, keys, s->keys, s->count) + 12, &title, &how);
     rows_axis(&r, out, &axis);
     rows_labels(&r, out);
     for (size_t i = 0; i < r.cells.count; i++)
         draw_stack(out, &r, i, s);
-    chart_keys(out, rows_height(&r) + 22, s->keys, s->count);
+    (void)chart_keys(out, keys, s->keys, s->count);
     svg_close(out);
     figure_close(out, &how);
     return true;

@@ -4,6 +4,7 @@
 
 #include "bench/newsbench/report.h"
 #include "common/buf.h"
+#include "common/date.h"
 #include "common/text.h"
 
 #define NOISY 0.3 /* share of invalid runs */
@@ -235,6 +236,25 @@ static void print_silent(const struct page *p)
     }
 }
 
+static void print_when(const struct page *p)
+{
+    int64_t first = INT64_MAX, last = INT64_MIN;
+    char from[DATE_RFC3339_SIZE], to[DATE_RFC3339_SIZE], line[160];
+    size_t count = 0;
+    for (size_t i = 0; i < p->r->run_count; i++) {
+        const struct run *run = &p->r->runs[i];
+        if (run->skipped) continue;
+        count++;
+        if (run->started_unix_ms < first) first = run->started_unix_ms;
+        if (run->started_unix_ms > last) last = run->started_unix_ms;
+    }
+    if (count == 0) return;
+    date_rfc3339(first, from);
+    date_rfc3339(last, to);
+    (void)snprintf(line, sizeof line, "%zu runs, the first begun %s, the last %s.", count, from, to);
+    print_wrapped(p, "  ", line);
+}
+
 static void print_warnings(const struct page *p)
 {
     fputc('\n', p->out);
@@ -245,6 +265,7 @@ static void print_warnings(const struct page *p)
     print_skipped(p);
     print_invalid(p);
     print_silent(p);
+    print_when(p);
 }
 
 bool report_terminal(const struct result *r, FILE *out, unsigned width, bool colour)
