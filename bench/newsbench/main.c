@@ -260,32 +260,53 @@ static int sweep(const struct settings *s, const char *name)
     return status;
 }
 
+static const struct command {
+    const char *name;
+    unsigned id;
+    int least, most; /* operands */
+    const char *operands;
+} commands[] = {{"run", NEWSBENCH_RUN, 1, 1, "PLAN"},
+                {"sweep", NEWSBENCH_SWEEP, 1, 1, "PLAN"},
+                {"report", NEWSBENCH_REPORT, 1, INT_MAX, "RESULT"},
+                {"plans", NEWSBENCH_PLANS, 0, 0, NULL}};
+
+static const struct command *find_command(const char *name, struct news_error *err)
+{
+    if (!name) {
+        (void)news_fail(err, NEWS_ERR_USAGE, "a command is missing; try --help");
+        return NULL;
+    }
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+        if (strcmp(name, commands[i].name) == 0) return &commands[i];
+    (void)news_fail(err, NEWS_ERR_USAGE, "no command '%s'; try --help", name);
+    return NULL;
+}
+
+static bool check_operands(const struct command *c, char **operands, int count,
+                           struct news_error *err)
+{
+    if (count < c->least)
+        return news_fail(err, NEWS_ERR_USAGE, "%s: %s is missing; try --help", c->name,
+                         c->operands);
+    if (count > c->most)
+        return news_fail(err, NEWS_ERR_USAGE, "%s: nothing is done with '%s'; try --help", c->name,
+                         operands[c->most]);
+    return true;
+}
+
 static int run(const struct settings *s, const struct options *o, char **argv, int count)
 {
-    static const struct {
-        const char *name;
-        unsigned command;
-        int least, most; /* operands */
-    } commands[] = {{"run", NEWSBENCH_RUN, 1, 1},
-                    {"sweep", NEWSBENCH_SWEEP, 1, 1},
-                    {"report", NEWSBENCH_REPORT, 1, INT_MAX},
-                    {"plans", NEWSBENCH_PLANS, 0, 0}};
     struct news_error err = {0};
-    for (size_t i = 0; count > 0 && i < sizeof commands / sizeof *commands; i++) {
-        if (strcmp(argv[0], commands[i].name) != 0) continue;
-        if (!options_check_command(o, commands[i].command, commands[i].name, &err))
-            return refused(&err);
-        if (count - 1 < commands[i].least || count - 1 > commands[i].most) break;
-        switch (commands[i].command) {
-        case NEWSBENCH_RUN: return run_plan(s, argv[1], argv);
-        case NEWSBENCH_SWEEP: return sweep(s, argv[1]);
-        case NEWSBENCH_REPORT: return report(s, argv + 1, (size_t)count - 1);
-        default: return list_plans();
-        }
+    const struct command *c = find_command(count > 0 ? argv[0] : NULL, &err);
+    if (!c || !options_check_command(o, c->id, c->name, &err) ||
+        !check_operands(c, argv + 1, count - 1, &err))
+        return refused(&err);
+    switch (c->id) {
+    case NEWSBENCH_RUN: return run_plan(s, argv[1], argv);
+    case NEWSBENCH_SWEEP: return sweep(s, argv[1]);
+    case NEWSBENCH_REPORT: return report(s, argv + 1, (size_t)count - 1);
+    default: return list_plans();
     }
-    log_error("%s; try --help", count > 0 ? "the command or its operands are not understood"
-                                          : "a command is missing");
-    return EX_USAGE;
 }
 
 int main(int argc, char **argv)
